@@ -1,3 +1,110 @@
-"""skinzoo."""
+"""skinzoo: models, collections, training, evaluation and explanation for skin-lesion images.
+
+Importing it is cheap: everything heavy is loaded on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "skinzoo.datasets": ("SkinDataset", "dataset_info", "list_datasets", "load_dataset", "make_loader"),
+    "skinzoo.errors": ("SkinzooError",),
+    "skinzoo.evaluation": ("Prediction", "Report", "evaluate", "predict"),
+    "skinzoo.explain": ("Explanation", "grad_cam", "saliency"),
+    "skinzoo.losses": ("class_weights", "create_loss", "default_loss", "list_losses"),
+    "skinzoo.models": ("SkinModel", "create_model", "list_models", "model_info"),
+    "skinzoo.taxonomy": ("LabelSpace",),
+    "skinzoo.training": (
+        "History",
+        "Recipe",
+        "Schedule",
+        "TrainConfig",
+        "Trainer",
+        "get_recipe",
+        "list_recipes",
+        "seed_everything",
+    ),
+    "skinzoo.transforms": ("Transform", "create_augmentation", "list_augmentations"),
+    "skinzoo.types": ("Batch", "InputSpec", "ModelOutput", "Sample", "Task"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Batch",
+    "Explanation",
+    "History",
+    "InputSpec",
+    "LabelSpace",
+    "ModelOutput",
+    "Prediction",
+    "Recipe",
+    "Report",
+    "Sample",
+    "Schedule",
+    "SkinDataset",
+    "SkinModel",
+    "SkinzooError",
+    "Task",
+    "TrainConfig",
+    "Trainer",
+    "Transform",
+    "__version__",
+    "class_weights",
+    "create_augmentation",
+    "create_loss",
+    "create_model",
+    "dataset_info",
+    "default_loss",
+    "evaluate",
+    "get_recipe",
+    "grad_cam",
+    "list_augmentations",
+    "list_datasets",
+    "list_losses",
+    "list_models",
+    "list_recipes",
+    "load_dataset",
+    "make_loader",
+    "model_info",
+    "predict",
+    "saliency",
+    "seed_everything",
+]
+
+if TYPE_CHECKING:
+    from skinzoo.datasets import SkinDataset, dataset_info, list_datasets, load_dataset, make_loader
+    from skinzoo.errors import SkinzooError
+    from skinzoo.evaluation import Prediction, Report, evaluate, predict
+    from skinzoo.explain import Explanation, grad_cam, saliency
+    from skinzoo.losses import class_weights, create_loss, default_loss, list_losses
+    from skinzoo.models import SkinModel, create_model, list_models, model_info
+    from skinzoo.taxonomy import LabelSpace
+    from skinzoo.training import (
+        History,
+        Recipe,
+        Schedule,
+        TrainConfig,
+        Trainer,
+        get_recipe,
+        list_recipes,
+        seed_everything,
+    )
+    from skinzoo.transforms import Transform, create_augmentation, list_augmentations
+    from skinzoo.types import Batch, InputSpec, ModelOutput, Sample, Task
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from where it lives, on first use (PEP 562)."""
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'skinzoo' has no attribute {name!r}")
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

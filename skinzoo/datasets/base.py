@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skinzoo.datasets.integrity import IntegrityReport
-from skinzoo.datasets.splits import split_indices
+from skinzoo.datasets.splits import check_disjoint, split_indices
 from skinzoo.taxonomy import LabelSpace
 from skinzoo.types import IGNORE_INDEX, Sample
 
@@ -163,7 +163,7 @@ class SkinDataset:
             label=None if label == IGNORE_INDEX else label,
             mask=mask,
             group=str(r.groups[i]),
-            metadata={name: column[i] for name, column in r.metadata.items()},
+            metadata={name: _plain(column[i]) for name, column in r.metadata.items()},
         )
 
     def __iter__(self) -> Iterator[Sample]:
@@ -203,8 +203,12 @@ class SkinDataset:
         seed: int = 42,
         by: str = "group",
         allow_leakage: bool = False,
+        allow_missing_classes: bool = False,
     ) -> tuple[SkinDataset, ...]:
-        """Deterministic stratified split; see `skinzoo.datasets.splits.split_indices` for the rules and errors."""
+        """Deterministic stratified split; see `skinzoo.datasets.splits.split_indices` for the rules and errors.
+
+        Two parts are called `train` and `test`, three `train`, `val` and `test`.
+        """
         names = {2: ("train", "test"), 3: ("train", "val", "test")}.get(len(fractions), ())
         parts = split_indices(
             self.records.ids,
@@ -214,9 +218,13 @@ class SkinDataset:
             seed=seed,
             by=by,
             allow_leakage=allow_leakage,
+            allow_missing_classes=allow_missing_classes,
             class_names=self.label_space.classes,
         )
-        return tuple(self.subset(rows, part=names[k] if names else f"part{k}") for k, rows in enumerate(parts))
+        result = tuple(self.subset(rows, part=names[k] if names else f"part{k}") for k, rows in enumerate(parts))
+        if not allow_leakage:
+            check_disjoint(*result)
+        return result
 
     @property
     def table(self) -> pd.DataFrame:
@@ -235,3 +243,9 @@ class SkinDataset:
         groups = len(np.unique(self.records.groups)) if len(self) else 0
         kind = f", {groups} {self.info.group}s" if self.info.group != "image" else ""
         return f"SkinDataset({self.name!r}, {len(self)} images{kind}: {counts or 'no labels'})"
+
+
+def _plain(value: Any) -> Any:
+    """A metadata value as Python's own type, None where it is missing."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and value != value else value

@@ -1,1 +1,6 @@
-"""Models."""
+"""The models: a contract, heads, one file a family, and the factory that builds them by name."""
+
+from skinzoo.models.base import CamTarget, ModelConfig, SkinModel
+from skinzoo.models.factory import create_model, list_models, model_info
+
+__all__ = ["CamTarget", "ModelConfig", "SkinModel", "create_model", "list_models", "model_info"]

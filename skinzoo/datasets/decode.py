@@ -1,0 +1,220 @@
+"""The one place where image and mask files become arrays.
+
+Policies:
+    Orientation: an EXIF tag 2 to 8 is applied, so that pixels come as a viewer shows them. A mask is taken to be drawn
+        on the displayed picture; only if its size says that it belongs to the stored raster (tags 5 to 8 swap height
+        and width) is it turned likewise. Tags 2 to 4 and square pictures leave no such trace.
+    Transparency: flattened on white.
+    Masks: read through the palette, never by raw index; many HAM10000 masks have an inverted palette.
+    Damage: a file that cannot be decoded to its last row is refused; nothing is filled in.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from skinzoo.datasets.sniff import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from skinzoo.datasets.sniff import MAX_PIXELS, Header, damaged, open_image
+from skinzoo.errors import ConfigError, ImageDecodeError, MaskError
+
+ByteArray = NDArray[np.uint8]
+Size = tuple[int, int]
+
+
+class DecodedImage(NamedTuple):
+    """An image file's content.
+
+    Attributes:
+        array: uint8 RGB (H, W, 3).
+        notes: Codes of the conversions made, such as `"IMG_GRAY"`.
+        orientation: The EXIF orientation that was applied; 1 if none.
+    """
+
+    array: ByteArray
+    notes: tuple[str, ...]
+    orientation: int
+
+
+class DecodedMask(NamedTuple):
+    """A mask file's content.
+
+    Attributes:
+        array: uint8 (H, W) of 0 and 1; 1 = lesion.
+        notes: Codes of what was noted, such as `"MASK_PALETTE"`.
+    """
+
+    array: ByteArray
+    notes: tuple[str, ...]
+
+
+def read_image(
+    path: str | os.PathLike[str],
+    *,
+    max_pixels: int = MAX_PIXELS,
+    scale16: bool = False,
+    orientation: Literal["apply", "ignore"] = "apply",
+) -> DecodedImage:
+    """Decode a JPEG, PNG, TIFF, BMP or WebP file completely.
+
+    Args:
+        path: The file.
+        max_pixels: Refuse a larger raster, before decoding it.
+        scale16: Accept 16 bit per channel, scaled to 8 (65535 becomes 255).
+        orientation: `"ignore"` returns the raster as stored.
+
+    Raises:
+        ImageDecodeError: The file is not a whole, single, 8-bit picture; `code` says why.
+    """
+    image, header = _load(path, max_pixels, scale16)
+    array, notes, turn = _to_rgb(image, header), header.notes, header.orientation
+    if orientation == "ignore":
+        turn, notes = 1, tuple(n for n in notes if n != "IMG_ORIENTATION")
+    return DecodedImage(upright(array, turn), notes, turn)
+
+
+def read_mask(
+    path: str | os.PathLike[str], *, threshold: int | None = None, max_pixels: int = MAX_PIXELS
+) -> DecodedMask:
+    """Decode a lesion mask: 0 and 1, or 0 and the highest value of its bit depth.
+
+    Args:
+        path: The file.
+        threshold: Accept other grey values too: those from here on (of 0 to 255) are lesion.
+        max_pixels: Refuse a larger raster, before decoding it.
+
+    Raises:
+        MaskError: The file is not a usable mask; `code` is `MASK_UNREADABLE` or `MASK_VALUES`.
+    """
+    try:
+        image, header = _load(path, max_pixels, scale16=True)
+    except ImageDecodeError as error:
+        code = error.code if error.code.startswith("FILE_") else "MASK_UNREADABLE"
+        raise MaskError(f"{error} [{error.code}]", code) from error
+    grey, notes = _to_grey(image, header), ["MASK_PALETTE"] * (image.mode == "P")
+    values = _distinct(grey)
+    if threshold is not None and values.max() <= 255:
+        array = (grey >= threshold).astype(np.uint8)
+        notes += ["MASK_THRESHOLD"] * (len(values) > 2)
+    elif any(np.isin(values, (0, top)).all() for top in (1, 255, 65535)):
+        array = (grey > 0).astype(np.uint8)
+    else:
+        raise MaskError(
+            f"holds {len(values)} grey values, {_histogram(grey, values)}; 0 and 1, or 0 and 255, are expected. "
+            "threshold=128 would cut them to two",
+            "MASK_VALUES",
+        )
+    if not array.any():
+        notes.append("MASK_EMPTY")
+    elif array.all():
+        notes.append("MASK_FULL")
+    return DecodedMask(upright(array, header.orientation), tuple(notes))
+
+
+def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn a raster (H, W, ...) as its EXIF orientation, 1 to 8, asks."""
+    turned = {
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+        7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+        8: lambda a: a.swapaxes(0, 1)[::-1],
+    }[orientation](array)
+    return np.ascontiguousarray(turned)
+
+
+def mask_turn(mask: Size, stored: Size, orientation: int) -> int:
+    """The orientation to apply to a mask of size `mask` so that it lies on the upright picture: 1 or `orientation`.
+
+    Args:
+        mask: Height and width of the mask.
+        stored: Height and width of the picture as stored, before its EXIF orientation was applied.
+        orientation: The picture's EXIF orientation.
+
+    Raises:
+        MaskError: Neither the displayed nor the stored picture has the mask's aspect ratio (within a pixel of
+            rounding); the code is `MASK_SIZE`.
+    """
+    shown = stored[::-1] if orientation >= 5 else stored
+    if _same_shape(mask, shown):
+        return 1
+    if orientation >= 5 and _same_shape(mask, stored):
+        return orientation
+    hint = "; EXIF/transposed?" if _same_shape(mask[::-1], shown) else ""
+    raise MaskError(f"mask of {mask[0]} x {mask[1]} (H x W) for an image of {shown[0]} x {shown[1]}{hint}", "MASK_SIZE")
+
+
+def _same_shape(a: Size, b: Size) -> bool:
+    small, large = sorted((a, b))
+    return abs(large[0] * small[1] / large[1] - small[0]) <= 1 or abs(large[1] * small[0] / large[0] - small[1]) <= 1
+
+
+def _load(path: str | os.PathLike[str], max_pixels: int, scale16: bool) -> tuple[Image.Image, Header]:
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise ConfigError(
+            "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set in this process, so that half a picture would pass as a whole "
+            "one; set it to False."
+        )
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise ImageDecodeError("the file does not exist", "FILE_MISSING") from error
+    except (OSError, ValueError) as error:
+        raise ImageDecodeError(f"cannot be read: {error}", "FILE_UNREADABLE") from error
+    image, header = open_image(io.BytesIO(data), path, max_pixels=max_pixels, scale16=scale16)
+    try:
+        image.load()
+    except Exception as error:  # damaged data makes Pillow's decoders raise about ten different types
+        raise damaged(header.format, error) from error
+    return image, header
+
+
+def _to_rgb(image: Image.Image, header: Header) -> ByteArray:
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        wide = np.asarray(image).astype(np.uint32)
+        return np.repeat(((wide * 255 + 32767) // 65535).astype(np.uint8)[..., None], 3, axis=2)
+    if "IMG_ALPHA" in header.notes:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.array(image.convert("RGB"))
+
+
+def _to_grey(image: Image.Image, header: Header) -> NDArray[Any]:
+    """Grey values of a mask as stored, (H, W); a colour or a see-through pixel is an error."""
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.int64)
+    if image.mode in ("1", "L") and "IMG_ALPHA" not in header.notes:
+        return np.array(image.convert("L"))
+    if image.mode == "P" and "IMG_ALPHA" not in header.notes:
+        palette = np.reshape(image.getpalette() or [], (-1, 3))
+        used = np.flatnonzero(image.histogram())
+        if used.max() < len(palette) and (palette[used] == palette[used, :1]).all():
+            return np.array(image.convert("L"))
+    rgba = np.asarray(image.convert("RGBA"))
+    if (rgba[..., 3] < 255).any():
+        raise MaskError("has transparent pixels; whether they are lesion or not, nothing says", "MASK_VALUES")
+    if (rgba[..., :3] != rgba[..., :1]).any():
+        colours = np.unique(rgba[..., :3].reshape(-1, 3), axis=0)
+        shown = ", ".join("#" + bytes(c).hex() for c in colours[:5])
+        raise MaskError(f"has {len(colours)} colours ({shown}); only black and white are expected", "MASK_VALUES")
+    return rgba[..., 0]
+
+
+def _distinct(grey: NDArray[Any]) -> NDArray[Any]:
+    if grey.dtype == np.uint8:
+        return np.flatnonzero(np.bincount(grey.ravel(), minlength=256))  # many times faster than a sort
+    return np.unique(grey)
+
+
+def _histogram(grey: NDArray[Any], values: NDArray[Any]) -> str:
+    shown = ", ".join(f"{v}: {int((grey == v).sum())}" for v in values[:6])
+    return f"{{{shown}{', ...' if len(values) > 6 else ''}}}"

@@ -1,0 +1,153 @@
+"""Finding a collection's folders, tables and image files on a disk where nobody kept to the official names exactly."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from skinzoo.datasets.base import DatasetInfo
+from skinzoo.datasets.sniff import IMAGE_SUFFIXES
+from skinzoo.errors import DatasetNotFoundError, IntegrityError
+
+_NOT_DATA = ("attribution.txt", "license.txt", "licenses.txt", "readme.md", "readme.txt", "thumbs.db", "desktop.ini")
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image file of a listing.
+
+    Attributes:
+        path: Relative to the collection's root, with forward slashes.
+        stem: The name without its ending, in Unicode's composed form (NFC).
+    """
+
+    path: str
+    stem: str
+
+
+@dataclass
+class Listing:
+    """What lies in some folders.
+
+    Attributes:
+        images: Files with an image's ending, by path.
+        escapes: Symbolic links among them that lead out of the root: they are never opened.
+        others: Paths of files of any other kind.
+    """
+
+    images: list[ImageFile] = field(default_factory=list)
+    escapes: set[str] = field(default_factory=set)
+    others: list[str] = field(default_factory=list)
+
+
+def list_folders(root: Path, folders: Iterable[Path]) -> Listing:
+    """List folders below `root`, one directory read each; hidden files and `*_superpixels.png` are passed over."""
+    listing = Listing()
+    base = root.resolve()
+    for folder in folders:
+        prefix = folder.relative_to(root).as_posix()
+        outside = not folder.resolve().is_relative_to(base)
+        with os.scandir(folder) as entries:
+            for stem, suffix, entry in sorted(map(_parts, entries), key=lambda p: p[:2]):  # by stem: X before X(1)
+                if entry.name.startswith(".") or entry.name.lower() in _NOT_DATA or stem.endswith("_superpixels"):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    continue
+                path = entry.name if prefix == "." else f"{prefix}/{entry.name}"
+                if suffix.lower() not in IMAGE_SUFFIXES:
+                    listing.others.append(path)
+                    continue
+                listing.images.append(ImageFile(path, unicodedata.normalize("NFC", stem)))
+                if outside or (entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(base)):
+                    listing.escapes.add(path)
+    return listing
+
+
+def _parts(entry: os.DirEntry[str]) -> tuple[str, str, os.DirEntry[str]]:
+    stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - a Path per file takes three times as long
+    return stem, suffix, entry
+
+
+def by_stem(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
+    """Paths by stem. Of copies of one file in several folders, as Kaggle ships them, the first is taken.
+
+    Raises:
+        IntegrityError: Two different files have the same stem, so that an id names two pictures.
+    """
+    paths: dict[str, str] = {}
+    for file in files:
+        first = paths.setdefault(file.stem, file.path)
+        if first != file.path and not _is_copy(root, first, file.path):
+            raise IntegrityError(
+                f"ID_AMBIGUOUS: {first} and {file.path} differ but both answer to the id {file.stem!r}; remove one."
+            )
+    return paths
+
+
+def _is_copy(root: Path, a: str, b: str) -> bool:
+    if a.lower() == b.lower() and Path(a).name == Path(b).name:  # Kaggle's HAM10000 folders, again in lower case
+        return (root / a).stat().st_size == (root / b).stat().st_size
+    return filecmp.cmp(root / a, root / b, shallow=False)
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The visible folders in `folder`, by name."""
+    with os.scandir(folder) as entries:
+        names = [e.name for e in entries if e.is_dir() and not e.name.startswith((".", "__MACOSX"))]
+    return [folder / name for name in sorted(names)]
+
+
+def find_folders(root: Path, *patterns: str) -> list[Path]:
+    """Folders of `root` whose names match a pattern, upper or lower case.
+
+    Where an unpacked archive left `X/X`, the inner one is returned.
+    """
+    found = [f for f in subfolders(root) if any(fnmatchcase(f.name.lower(), p.lower()) for p in patterns)]
+    return [_inner(f) for f in found]
+
+
+def _inner(folder: Path) -> Path:
+    same = [f for f in subfolders(folder) if f.name.lower() == folder.name.lower()]
+    return same[0] if same else folder
+
+
+def find_file(folders: Iterable[Path], names: Sequence[str]) -> Path | None:
+    """The first of `names` that is a file in one of the folders, upper or lower case."""
+    places = [f for f in folders if f.is_dir()]
+    for name in names:
+        for folder in places:
+            for path in sorted(folder.iterdir()):
+                if path.name.lower() == name.lower() and path.is_file():
+                    return path
+    return None
+
+
+def open_root(root: str | os.PathLike[str], info: DatasetInfo) -> Path:
+    """The collection's folder.
+
+    Raises:
+        DatasetNotFoundError: There is no such folder.
+    """
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        raise not_found(info, folder, f"{folder} is not a folder")
+    return folder
+
+
+def not_found(info: DatasetInfo, root: Path, problem: str) -> DatasetNotFoundError:
+    """The error for a folder that does not hold what the adapter needs: where it looked, what is there, what should."""
+    lines = [f"{info.name}: {problem}."]
+    if root.is_dir():
+        names = sorted(f"{p.name}/" if p.is_dir() else p.name for p in root.iterdir())
+        shown = ", ".join(names[:12]) + (f" ... ({len(names)} in all)" if len(names) > 12 else "")
+        lines.append(f"Looked in {root.absolute()}, which holds: {shown or 'nothing'}.")
+    if info.tree:
+        lines.append(f"Expected:\n{info.tree.rstrip()}")
+    if info.homepage:
+        lines.append(f"Get it from {info.homepage}")
+    return DatasetNotFoundError("\n".join(lines))

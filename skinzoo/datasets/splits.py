@@ -1,0 +1,173 @@
+"""Splitting a collection so that no lesion or patient stands on two sides, and checking that none does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skinzoo.errors import ConfigError, LeakageError, SplitError
+from skinzoo.types import IGNORE_INDEX
+
+if TYPE_CHECKING:
+    from skinzoo.datasets.base import SkinDataset
+
+IntArray = NDArray[np.int64]
+
+
+def split_indices(
+    ids: ArrayLike,
+    labels: ArrayLike,
+    groups: ArrayLike,
+    fractions: Sequence[float],
+    *,
+    seed: int = 42,
+    by: str = "group",
+    allow_leakage: bool = False,
+    allow_missing_classes: bool = False,
+    class_names: Sequence[str] | None = None,
+) -> list[IntArray]:
+    """Rows of each part of a stratified split that keeps groups together.
+
+    Groups are dealt one at a time, rarest class and largest group first, each to the part that still lacks most of
+    that group's classes. The result depends on the set of (id, label, group) and on the seed, not on the order of the
+    rows. Samples without a label are spread over the parts like a class of their own.
+
+    Args:
+        ids: Unique ids (N,).
+        labels: Class indices (N,), `IGNORE_INDEX` without a label.
+        groups: Patient or lesion ids (N,); an empty one stands for a group of its own.
+        fractions: Share of each part; positive, summing to 1.
+        seed: Another seed, another split.
+        by: `"group"`, or `"image"` to deal single images; that is refused where it separates a group.
+        allow_leakage: Permit `by="image"` even so.
+        allow_missing_classes: Permit a class that has fewer groups than there are parts.
+        class_names: For messages.
+
+    Returns:
+        One int64 array of ascending row numbers per part; every row stands in exactly one.
+
+    Raises:
+        ConfigError: `by` is neither `"group"` nor `"image"`.
+        SplitError: Bad fractions, ids that are not unique, or a class with too few groups.
+        LeakageError: `by="image"` would put a group on several sides.
+    """
+    names = np.asarray(ids, dtype=np.str_)
+    classes = np.asarray(labels, dtype=np.int64)
+    owners = np.asarray(groups, dtype=np.str_)
+    _check_arguments(names, classes, owners, fractions, by)
+    owners = np.where(owners == "", names, owners)
+    units, unit_of = np.unique(owners if by == "group" else names, return_inverse=True)
+    strata, stratum_of = np.unique(classes, return_inverse=True)
+    count = np.zeros((len(units), len(strata)), dtype=np.int64)
+    np.add.at(count, (unit_of, stratum_of), 1)
+    if not allow_missing_classes:
+        _check_enough(count, strata, len(fractions), class_names, "group" if by == "group" else "image")
+    part = _deal(count, np.asarray(fractions, dtype=np.float64), seed)[unit_of]
+    if by == "image" and not allow_leakage:
+        _check_exposure(part, owners, len(fractions))
+    parts = [np.flatnonzero(part == k).astype(np.int64) for k in range(len(fractions))]
+    if not allow_missing_classes:
+        _check_present(parts, classes, class_names)
+    return parts
+
+
+def _check_arguments(
+    names: NDArray[Any], classes: IntArray, owners: NDArray[Any], fractions: Sequence[float], by: str
+) -> None:
+    if by not in ("group", "image"):
+        raise ConfigError(f"by={by!r} is unknown; use 'group' or 'image'.")
+    if len(fractions) < 2 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise SplitError(
+            f"fractions {tuple(fractions)} sum to {sum(fractions):.6g}; give at least two positive ones that sum to 1."
+        )
+    if not len(names) == len(classes) == len(owners):
+        raise SplitError(f"{len(names)} ids, {len(classes)} labels and {len(owners)} groups; give equally many.")
+    if not len(names):
+        raise SplitError("there is no row to split.")
+    unique, seen = np.unique(names, return_counts=True)
+    if len(unique) < len(names):
+        raise SplitError(f"ids must be unique; {str(unique[seen > 1][0])!r} stands {seen.max()} times.")
+
+
+def _deal(count: IntArray, fractions: NDArray[np.float64], seed: int) -> IntArray:
+    """The part of each unit, given its number of rows per stratum (units, strata)."""
+    total = count.sum(axis=0)
+    target = fractions[:, None] * total
+    have = np.zeros_like(target)
+    rarity = np.where(count > 0, 1 / total, 0).max(axis=1)
+    chance = np.random.default_rng(seed).random(len(count))
+    part = np.zeros(len(count), dtype=np.int64)
+    for unit in np.lexsort((chance, -count.sum(axis=1), -rarity)):
+        mine = count[unit].nonzero()[0]
+        need = 1 - have[:, mine] / target[:, mine]  # 1: nothing yet, 0: enough
+        absent = have[:, mine] == 0
+        best = int((need.sum(axis=1) + 1e3 * absent.sum(axis=1)).argmax())  # a class is in every part before all else
+        part[unit] = best
+        have[best] += count[unit]
+    return part
+
+
+def _title(stratum: int, class_names: Sequence[str] | None) -> str:
+    return class_names[stratum] if class_names is not None and stratum < len(class_names) else f"class {stratum}"
+
+
+def _check_enough(
+    count: IntArray, strata: IntArray, num_parts: int, class_names: Sequence[str] | None, unit: str
+) -> None:
+    have = (count > 0).sum(axis=0)
+    few = [
+        f"{_title(int(s), class_names)} has {n}"
+        for s, n in zip(strata, have, strict=True)
+        if n < num_parts and s != IGNORE_INDEX
+    ]
+    if few:
+        raise SplitError(
+            f"a class needs at least {num_parts} {unit}s to stand in each of {num_parts} parts: {', '.join(few)}. "
+            "Ask for fewer parts, leave the class out, or pass allow_missing_classes=True."
+        )
+
+
+def _check_present(parts: Sequence[IntArray], classes: IntArray, class_names: Sequence[str] | None) -> None:
+    everything = set(classes.tolist()) - {IGNORE_INDEX}
+    for k, rows in enumerate(parts):
+        if absent := sorted(everything - set(classes[rows].tolist())):
+            listed = ", ".join(_title(s, class_names) for s in absent)
+            raise SplitError(
+                f"no image of {listed} came into part {k}, because its groups hold several classes each. "
+                "Try another seed, or pass allow_missing_classes=True."
+            )
+
+
+def _check_exposure(part: IntArray, owners: NDArray[Any], num_parts: int) -> None:
+    _, owner = np.unique(owners, return_inverse=True)
+    seen = np.zeros((int(owner.max()) + 1, num_parts), dtype=bool)
+    seen[owner, part] = True
+    torn = seen.sum(axis=1) > 1
+    if torn.any():
+        exposed = torn[owner]
+        last = exposed[part == num_parts - 1].mean()
+        raise LeakageError(
+            f"by='image' separates {torn.sum()} of {len(torn)} groups: {last:.1%} of the images of the last part (and "
+            f"{exposed.mean():.1%} overall) show a lesion or patient of another part. "
+            "Split by='group', or pass allow_leakage=True if that is what you want to study."
+        )
+
+
+def check_disjoint(*datasets: SkinDataset) -> None:
+    """Make sure that no id and no group stands in two of the datasets.
+
+    Raises:
+        LeakageError: One does; the message names the datasets and gives examples.
+    """
+    for a, b in combinations(datasets, 2):
+        for what in ("ids", "groups"):
+            if len(shared := np.intersect1d(getattr(a.records, what), getattr(b.records, what))):
+                examples = ", ".join(repr(str(s)) for s in shared[:3])
+                raise LeakageError(
+                    f"{a.name} and {b.name} share {len(shared)} {what} (such as {examples}); "
+                    "figures on such parts are too good. Split by group, or drop the shared samples from one side."
+                )

@@ -1,0 +1,107 @@
+"""Predictions for pictures: named probabilities and masks of the pictures' own size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from skinzoo.errors import ConfigError
+from skinzoo.evaluation.inputs import PictureLike, expand, read_picture
+from skinzoo.models import SkinModel
+from skinzoo.transforms import Transform, restore
+from skinzoo.types import Sample
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says about one picture.
+
+    Attributes:
+        id: File name without its ending, the sample's id, or `array_<number>`.
+        probabilities: By class code, summing to 1; empty from a model that only segments.
+        mask_probability: Probability of lesion at each pixel, float32 (H, W) of the picture's own size; None from a
+            model that only classifies.
+    """
+
+    id: str
+    probabilities: dict[str, float]
+    mask_probability: NDArray[np.float32] | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The most probable class; None from a model that only segments."""
+        return max(self.probabilities, key=self.probabilities.__getitem__) if self.probabilities else None
+
+    @property
+    def probability(self) -> float:
+        """The probability of `label`; NaN from a model that only segments."""
+        return max(self.probabilities.values(), default=float("nan"))
+
+    @property
+    def mask(self) -> NDArray[np.uint8] | None:
+        """Lesion mask of 0 and 1 (probability above 0.5), uint8 (H, W)."""
+        return None if self.mask_probability is None else (self.mask_probability > 0.5).astype(np.uint8)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, with the share of the picture that the mask covers instead of the mask."""
+        values: dict[str, Any] = {"id": self.id, "label": self.label, "probabilities": self.probabilities}
+        if self.mask is not None:
+            values["lesion_share"] = float(self.mask.mean())
+        return values
+
+
+def predict(model: SkinModel, inputs: PictureLike | Iterable[PictureLike], *, batch_size: int = 32) -> list[Prediction]:
+    """Predict for one picture, several, or a folder.
+
+    Args:
+        model: Any model of the zoo, on the device to compute on.
+        inputs: A path, a folder (searched with its subfolders), a uint8 RGB array (H, W, 3) or (N, H, W, 3), a
+            `Sample`, or a list of these.
+        batch_size: Pictures at a time.
+
+    Returns:
+        One prediction a picture, in order.
+
+    Raises:
+        DatasetNotFoundError: No such path, or a folder without images.
+        ImageDecodeError: A file is not a usable image; the message names it.
+        ConfigError: An array is not uint8 RGB.
+
+    Examples:
+        >>> predict(model, "lesion.jpg")[0].label
+        'NV'
+    """
+    if batch_size < 1:
+        raise ConfigError(f"batch_size must be positive, got {batch_size}.")
+    pictures = expand(inputs)
+    transform = Transform(model.input_spec)
+    device = next(model.parameters()).device
+    predictions: list[Prediction] = []
+    training = model.training
+    model.eval()
+    try:
+        for start in range(0, len(pictures), batch_size):
+            numbered = enumerate(pictures[start : start + batch_size], start)
+            read = [read_picture(picture, f"array_{i}") for i, picture in numbered]
+            tensors = [torch.as_tensor(transform(Sample(name, image)).image) for name, image in read]
+            with torch.no_grad():
+                output = model(torch.stack(tensors).to(device))
+            probabilities = output.logits.double().softmax(1).tolist() if output.logits is not None else None
+            masks = output.mask_logits.sigmoid()[:, 0].float().cpu().numpy() if output.mask_logits is not None else None
+            classes = model.label_space.classes if model.label_space else ()
+            for i, (name, image) in enumerate(read):
+                predictions.append(
+                    Prediction(
+                        name,
+                        dict(zip(classes, probabilities[i], strict=True)) if probabilities is not None else {},
+                        restore(masks[i], image.shape[:2], model.input_spec) if masks is not None else None,
+                    )
+                )
+    finally:
+        model.train(training)
+    return predictions

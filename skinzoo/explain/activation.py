@@ -1,0 +1,122 @@
+"""Class activation maps at the price of a forward pass: the gradient runs only from the score back to one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from skinzoo.errors import ConfigError
+from skinzoo.models import CamTarget, SkinModel
+from skinzoo.types import ModelOutput
+
+Score = Callable[[ModelOutput], Tensor]
+
+
+def class_score(index: int) -> Score:
+    """The logit of one class, per image."""
+    return lambda output: cast("Tensor", output.logits)[:, index]
+
+
+def lesion_score(output: ModelOutput) -> Tensor:
+    """The mean mask logit over the predicted lesion (over the whole picture if none is predicted), per image.
+
+    Vinogradova, Dibrov, Myers (2020), "Towards interpretable semantic segmentation via gradient-weighted class
+    activation mapping".
+    """
+    logits = cast("Tensor", output.mask_logits).flatten(1)
+    inside = (logits > 0).to(logits.dtype)
+    inside = torch.where(inside.sum(1, keepdim=True) > 0, inside, torch.ones_like(inside))
+    return (logits * inside).sum(1) / inside.sum(1)
+
+
+def activation_map(model: SkinModel, images: Tensor, score: Score) -> Tensor:
+    """Grad-CAM (Selvaraju et al. 2017): channels weighted by their mean gradient, summed, negatives cut off.
+
+    Everything up to the target layer runs without a graph, so that frozen models, and callers inside `no_grad` or
+    `inference_mode`, work too. The model's mode, gradients and hooks are left as they were.
+
+    Args:
+        model: Any model of the zoo.
+        images: Normalised batch (N, 3, H, W).
+        score: What to explain; one number per image.
+
+    Returns:
+        Maps (N, H, W) in [0, 1], each scaled to its own range; zero throughout where nothing speaks for the score.
+    """
+    target = model.cam_target()
+    captured: list[Tensor] = []
+
+    def cut(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        captured.append(output.detach().requires_grad_(True))
+        torch.set_grad_enabled(True)
+        return captured[0].clone()  # what follows may work in place, which a leaf does not allow
+
+    training = model.training
+    with torch.inference_mode(False), torch.no_grad():
+        handle = target.layer.register_forward_hook(cut)
+        try:
+            output = model.eval()(images.clone())
+            (gradient,) = torch.autograd.grad(score(output).sum(), captured[0])
+        finally:
+            handle.remove()
+            model.train(training)
+        size = (images.shape[2], images.shape[3])
+        activation, gradient = (channels_first(t, target, size) for t in (captured[0].detach(), gradient))
+        weighted = (activation * gradient.mean((2, 3), keepdim=True)).sum(1, keepdim=True).relu()
+        return _to_unit_range(F.interpolate(weighted, size=size, mode="bilinear", align_corners=False)[:, 0])
+
+
+def input_gradient(model: SkinModel, images: Tensor, score: Score) -> Tensor:
+    """Saliency (Simonyan, Vedaldi, Zisserman 2014): the largest absolute gradient over the colour channels.
+
+    Args:
+        model: Any model of the zoo.
+        images: Normalised batch (N, 3, H, W).
+        score: What to explain; one number per image.
+
+    Returns:
+        Maps (N, H, W) in [0, 1], each scaled to its own range.
+    """
+    training = model.training
+    with torch.inference_mode(False), torch.enable_grad():
+        pixels = images.clone().requires_grad_(True)
+        try:
+            (gradient,) = torch.autograd.grad(score(model.eval()(pixels)).sum(), pixels)
+        finally:
+            model.train(training)
+    return _to_unit_range(gradient.abs().amax(1))
+
+
+def channels_first(features: Tensor, target: CamTarget, image_size: tuple[int, int]) -> Tensor:
+    """Feature maps or tokens as (N, C, h, w).
+
+    Raises:
+        ConfigError: The layout cannot be told.
+    """
+    shape = tuple(features.shape)
+    if features.ndim == 4 and shape[1] == target.channels:
+        return features
+    if features.ndim == 4 and shape[3] == target.channels:
+        return features.permute(0, 3, 1, 2)
+    if features.ndim == 3 and shape[2] == target.channels:
+        for prefix in (target.prefix_tokens, 0):  # some networks add their class token after the layer
+            if (grid := _grid(shape[1] - prefix, image_size)) is not None:
+                return features[:, prefix:].transpose(1, 2).reshape(shape[0], shape[2], *grid)
+    raise ConfigError(
+        f"Grad-CAM expects (N, C, H, W), (N, H, W, C) or (N, tokens, C) features, C = {target.channels}; got {shape}."
+    )
+
+
+def _grid(tokens: int, image_size: tuple[int, int]) -> tuple[int, int] | None:
+    height, width = image_size
+    rows = round((tokens * height / width) ** 0.5)
+    return (rows, tokens // rows) if rows and tokens % rows == 0 else None
+
+
+def _to_unit_range(maps: Tensor) -> Tensor:
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    return (maps - low) / (high - low).clamp_min(torch.finfo(maps.dtype).tiny)

@@ -1,0 +1,52 @@
+"""The loss of a task from a few names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from skinzoo.errors import ConfigError
+from skinzoo.losses.multitask import MultiTaskLoss
+from skinzoo.losses.registry import LOSSES, create_loss, list_losses
+from skinzoo.types import Task
+
+
+def default_loss(
+    task: Task | str,
+    *,
+    classification: str = "cross_entropy",
+    segmentation: str = "bce",
+    class_weights: Tensor | Sequence[float] | None = None,
+    label_smoothing: float = 0.0,
+    classification_weight: float = 1.0,
+    segmentation_weight: float = 1.0,
+) -> MultiTaskLoss:
+    """The usual loss of a task; the options of a part that the task does not have are not used.
+
+    Args:
+        task: `"classification"`, `"segmentation"` or `"multitask"`.
+        classification: One of `list_losses(task="classification")`.
+        segmentation: One of `list_losses(task="segmentation")`.
+        class_weights: One weight for each class, such as `skinzoo.losses.class_weights` makes.
+        label_smoothing: Of the classification part, in [0, 1).
+        classification_weight: Weight of the classification part.
+        segmentation_weight: Weight of the segmentation part.
+
+    Raises:
+        UnknownNameError: No such loss.
+        ConfigError: No such task, a loss of the wrong task, or a value out of range.
+    """
+    try:
+        task = Task(task)
+    except ValueError as error:
+        raise ConfigError(f"unknown task {task!r}; expected one of {', '.join(Task)}.") from error
+    for name, part in ((classification, Task.CLASSIFICATION), (segmentation, Task.SEGMENTATION)):
+        if LOSSES.resolve(name).facets["task"] != part:
+            raise ConfigError(f"{name!r} is no {part} loss; choose from {', '.join(list_losses(task=part))}.")
+    return MultiTaskLoss(
+        create_loss(classification, weight=class_weights, label_smoothing=label_smoothing) if task.has_labels else None,
+        create_loss(segmentation) if task.has_masks else None,
+        classification_weight=classification_weight,
+        segmentation_weight=segmentation_weight,
+    )

@@ -1,0 +1,90 @@
+"""Start weights of a backbone: ImageNet through timm, a local file, or none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import timm
+from torch import Tensor, nn
+
+from skinzoo.errors import ConfigError, OfflineError, WeightsMismatchError
+from skinzoo.tensors import load_tensors
+
+
+def load_strictly(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:
+    """Load every tensor or none.
+
+    Raises:
+        WeightsMismatchError: Names or shapes differ; the first five of each kind are listed and nothing was changed.
+    """
+    own = module.state_dict()
+    missing = [k for k in own if k not in tensors]
+    extra = [k for k in tensors if k not in own]
+    shapes = [
+        f"{k} (file {tuple(tensors[k].shape)}, model {tuple(own[k].shape)})"
+        for k in own
+        if k in tensors and tensors[k].shape != own[k].shape
+    ]
+    problems = {"absent from the file": missing, "unknown to the model": extra, "of another shape": shapes}
+    if any(problems.values()):
+        listed = "; ".join(f"{len(v)} {k}: {', '.join(v[:5])}" for k, v in problems.items() if v)
+        raise WeightsMismatchError(f"{what} does not fit the model: {listed}. Is it of another architecture?")
+    module.load_state_dict(dict(tensors))
+
+
+def timm_backbone(name: str, weights: str | os.PathLike[str] | None, **kwargs: Any) -> Any:
+    """A timm model without its classifier.
+
+    Args:
+        name: timm's model name, with or without a pretrained tag.
+        weights: `"imagenet"` for timm's default pretrained weights, None for random ones, or a safetensors file that
+            holds the timm model's weights (its classifier, if any, is left out).
+        **kwargs: Passed on to `timm.create_model`.
+
+    Raises:
+        OfflineError: The weights are not cached and could not be downloaded.
+        ConfigError: The architecture has no pretrained weights.
+    """
+    if weights is None:
+        return timm.create_model(name, pretrained=False, num_classes=0, **kwargs)
+    if weights == "imagenet":
+        return _downloaded(name, **kwargs)
+    backbone = timm.create_model(name, pretrained=False, num_classes=0, **kwargs)
+    load_strictly(backbone, without_classifier(name, load_tensors(weights)), what=str(Path(weights)))
+    return backbone
+
+
+def without_classifier(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a timm model except its classifier's."""
+    heads = timm.get_pretrained_cfg_value(name, "classifier") or ()
+    heads = (heads,) if isinstance(heads, str) else tuple(heads)
+    return {k: v for k, v in tensors.items() if not any(k.startswith(f"{head}.") for head in heads)}
+
+
+def _downloaded(name: str, **kwargs: Any) -> Any:
+    record = timm.get_pretrained_cfg(name)
+    if record is None or not (record.hf_hub_id or record.url):
+        raise ConfigError(f"timm has no pretrained weights for {name!r}; use backbone_weights=None for random ones.")
+    if record.hf_hub_id:
+        _require_reachable(name, record)
+    return timm.create_model(name, pretrained=True, num_classes=0, **kwargs)
+
+
+def _require_reachable(name: str, record: Any) -> None:
+    """Fail within seconds rather than after the downloader's own retries, which take most of a minute."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+
+    repo, filename = record.hf_hub_id, record.hf_hub_filename or "model.safetensors"
+    if isinstance(try_to_load_from_cache(repo, filename), str):
+        return
+    try:
+        get_hf_file_metadata(hf_hub_url(repo, filename), timeout=10)
+    except Exception as error:  # the client's transport, and so its exceptions, differ from version to version
+        raise OfflineError(
+            f"the ImageNet weights of {name!r} ({repo}) are not in the local cache and could not be downloaded "
+            f"({type(error).__name__}: {error}). Without a network there are two ways out: pass the path of a local "
+            "safetensors file as backbone_weights=..., or backbone_weights=None to start from random weights."
+        ) from error

@@ -1,0 +1,147 @@
+"""The contract that every model of the zoo keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from skinzoo.errors import ConfigError
+from skinzoo.taxonomy import LabelSpace
+from skinzoo.types import InputSpec, ModelOutput, Task
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything needed to build a model again, except its weights.
+
+    Attributes:
+        architecture: Registered name.
+        task: What it predicts.
+        input_spec: What it wants to see.
+        label_space: Names of its classes; None for a model that only segments.
+        options: The builder's options.
+    """
+
+    architecture: str
+    task: Task
+    input_spec: InputSpec
+    label_space: LabelSpace | None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CamTarget:
+    """Where Grad-CAM looks.
+
+    Attributes:
+        layer: Module whose output is weighted.
+        channels: Its number of channels, which tells (N, C, H, W) from (N, H, W, C).
+        prefix_tokens: Class and register tokens before the patch tokens of a (N, L, C) output.
+    """
+
+    layer: nn.Module
+    channels: int
+    prefix_tokens: int = 0
+
+
+class SkinModel(nn.Module):
+    """Base of all models: one input check, one output type, and the configuration that travels with the weights.
+
+    Subclasses implement `predict_logits` and `cam_target`.
+
+    Args:
+        config: How the model was built.
+        frozen: Modules that never train: their parameters take no gradient, and their BatchNorm statistics and dropout
+            stand still, also after `.train()`.
+        size_multiple: Height and width must be multiples of this.
+        fixed_size: True if only pictures of `config.input_spec.size` can be taken.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        frozen: Iterable[nn.Module] = (),
+        size_multiple: int = 1,
+        fixed_size: bool = False,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.size_multiple = size_multiple
+        self.fixed_size = fixed_size
+        self._frozen = list(frozen)  # a plain list: registering them twice would double the state dict
+        for module in self._frozen:
+            module.requires_grad_(False)
+
+    @property
+    def task(self) -> Task:
+        """What the model predicts."""
+        return self.config.task
+
+    @property
+    def input_spec(self) -> InputSpec:
+        """What the model wants to see."""
+        return self.config.input_spec
+
+    @property
+    def label_space(self) -> LabelSpace | None:
+        """Names of the classes; None for a model that only segments."""
+        return self.config.label_space
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Logits for a batch.
+
+        Args:
+            images: Normalised float tensor (N, 3, H, W), as the evaluation transform of `input_spec` makes it.
+
+        Raises:
+            ConfigError: The tensor has another shape, or 8-bit values.
+        """
+        self._check(images)
+        return self.predict_logits(images)
+
+    def predict_logits(self, images: Tensor) -> ModelOutput:
+        """What `forward` does once the input is known to be good."""
+        raise NotImplementedError
+
+    def cam_target(self) -> CamTarget:
+        """Where Grad-CAM looks in this model."""
+        raise NotImplementedError
+
+    def train(self, mode: bool = True) -> SkinModel:
+        """Switch to training; frozen modules stay in evaluation mode."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
+
+    def save_pretrained(self, directory: str | os.PathLike[str], **facts: Any) -> Path:
+        """Write `model.safetensors` and `config.json`; see `skinzoo.models.pretrained.save_pretrained`."""
+        from skinzoo.models.pretrained import save_pretrained
+
+        return save_pretrained(self, directory, **facts)
+
+    def num_parameters(self, *, trainable: bool = False) -> int:
+        """Number of parameters, or of those that train."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad or not trainable)
+
+    def _check(self, images: Tensor) -> None:
+        name, size = self.config.architecture, self.input_spec.size
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ConfigError(f"{name} takes images of shape (N, 3, H, W), got {tuple(images.shape)}.")
+        if not images.is_floating_point():
+            raise ConfigError(
+                f"{name} takes normalised float images, got {images.dtype}; use the model's eval transform."
+            )
+        got = tuple(images.shape[2:])
+        if self.fixed_size and got != size:
+            raise ConfigError(f"{name} takes {size} pixels only, got {got}; build it with image_size={got}.")
+        if any(s % self.size_multiple for s in got):
+            raise ConfigError(f"{name} takes sizes that are multiples of {self.size_multiple}, got {got}.")

@@ -1,0 +1,143 @@
+"""Saving a model to a folder and loading it again: `model.safetensors` and `config.json`, nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import skinzoo
+from skinzoo.errors import UnsafeWeightsError, WeightsError, WeightsMismatchError
+from skinzoo.files import sha256_of, write_json
+from skinzoo.models.backbone import load_strictly
+from skinzoo.models.base import SkinModel
+from skinzoo.taxonomy import LabelSpace
+from skinzoo.tensors import load_tensors, save_tensors
+from skinzoo.types import InputSpec
+
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+FORMAT_VERSION = 1
+_PICKLES = ("pytorch_model.bin", "model.pt", "model.pth", "model.ckpt")
+
+
+def save_pretrained(model: SkinModel, directory: str | os.PathLike[str], **facts: Any) -> Path:
+    """Write a model's weights and configuration.
+
+    Args:
+        model: The model.
+        directory: Folder, made if absent; an earlier model in it is replaced.
+        **facts: Plain values kept under `"training"` in the configuration: data, figures, seed.
+
+    Returns:
+        The folder.
+    """
+    folder = Path(directory)
+    config = model.config
+    weights = save_tensors(folder / WEIGHTS_NAME, model.state_dict(), {"architecture": config.architecture})
+    write_json(
+        folder / CONFIG_NAME,
+        {
+            "library": "skinzoo",
+            "format_version": FORMAT_VERSION,
+            "skinzoo_version": skinzoo.__version__,
+            "architecture": config.architecture,
+            "task": str(config.task),
+            "options": dict(config.options),
+            "input_spec": config.input_spec.to_dict(),
+            "label_space": config.label_space.to_dict() if config.label_space else None,
+            "weights": {"file": WEIGHTS_NAME, "sha256": sha256_of(weights), "parameters": model.num_parameters()},
+            "training": facts,
+        },
+    )
+    return folder
+
+
+def load_pretrained(directory: str | os.PathLike[str], build: Callable[..., SkinModel]) -> SkinModel:
+    """Load a model written by `save_pretrained`, in evaluation mode.
+
+    Args:
+        directory: The folder.
+        build: Builds a registered architecture from checked values.
+
+    Raises:
+        WeightsError: The folder, its configuration or its weights are absent, damaged or of another version.
+        UnsafeWeightsError: The folder holds a pickle instead of safetensors.
+        WeightsMismatchError: The weights do not fit the configuration.
+    """
+    folder = Path(directory)
+    config = read_config(folder)
+    try:
+        space = config["label_space"]
+        model = build(
+            str(config["architecture"]),
+            label_space=LabelSpace.from_dict(space) if space is not None else None,
+            input_spec=InputSpec.from_dict(config["input_spec"]),
+            options=dict(config["options"]),
+            start_weights=False,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{folder / CONFIG_NAME} cannot be used: {error}") from error
+    _load_file(model, folder / WEIGHTS_NAME, config)
+    return model
+
+
+def load_weights(model: SkinModel, source: Path) -> None:
+    """Load trained weights into a model that is already built, from a folder or a safetensors file.
+
+    Raises:
+        WeightsError: The weights cannot be used.
+        WeightsMismatchError: They are of another architecture or of other classes.
+    """
+    if not source.is_dir():
+        load_strictly(model, load_tensors(source), what=str(source))
+        return
+    config = read_config(source)
+    theirs = config.get("label_space")
+    if theirs is not None and model.label_space is not None and tuple(theirs["classes"]) != model.label_space.classes:
+        raise WeightsMismatchError(
+            f"{source} was trained for the classes {theirs['classes']}, the model has {list(model.label_space)}; pass "
+            "label_space=... with the same classes in the same order."
+        )
+    _load_file(model, source / WEIGHTS_NAME, config)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read and check `config.json`.
+
+    Raises:
+        WeightsError: It is absent, no JSON, of another library or of a newer format.
+    """
+    path = folder / CONFIG_NAME
+    if not path.is_file():
+        there = ", ".join(sorted(p.name for p in folder.iterdir())[:8]) if folder.is_dir() else "no such folder"
+        raise WeightsError(
+            f"no {CONFIG_NAME} in {folder} ({there}); expected a folder written by model.save_pretrained."
+        )
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise WeightsError(f"{path} is not JSON ({error}).") from error
+    if not isinstance(config, dict) or config.get("library") != "skinzoo":
+        raise WeightsError(f"{path} was not written by skinzoo (it has no 'library': 'skinzoo').")
+    if config.get("format_version") != FORMAT_VERSION:
+        raise WeightsError(
+            f"{path} has format version {config.get('format_version')!r}; this version reads {FORMAT_VERSION}; upgrade."
+        )
+    return config
+
+
+def _load_file(model: SkinModel, path: Path, config: dict[str, Any]) -> None:
+    if not path.is_file() and (pickles := [n for n in _PICKLES if (path.parent / n).is_file()]):
+        raise UnsafeWeightsError(
+            f"{path.parent} holds {pickles[0]}, a pickle, which is never loaded; expected {WEIGHTS_NAME}."
+        )
+    tensors = load_tensors(path)
+    expected = (config.get("weights") or {}).get("sha256")
+    if (found := sha256_of(path)) != expected:
+        raise WeightsError(
+            f"{path} has sha256 {found}, its {CONFIG_NAME} says {expected}; the file was changed or damaged."
+        )
+    load_strictly(model, tensors, what=str(path))

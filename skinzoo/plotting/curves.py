@@ -1,0 +1,174 @@
+"""Learning curves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from skinzoo.errors import ConfigError
+from skinzoo.plotting.style import FEW, INK, QUIET, TEXT_SIZE, heading, new_figure, quiet_axes
+
+FloatArray = NDArray[np.float64]
+
+_PANELS: dict[str, dict[str, str]] = {
+    "Loss": {"loss": "loss"},
+    "Parts of the loss": {"classification_loss": "classification", "segmentation_loss": "segmentation"},
+    "Accuracy": {"accuracy": "accuracy", "balanced_accuracy": "balanced"},
+    "Macro precision, recall, F1": {"macro_precision": "precision", "macro_recall": "recall", "macro_f1": "F1"},
+    "Macro AUC": {"macro_auc": "AUC"},
+    "Dice and IoU": {"dice": "Dice", "iou": "IoU"},
+    "Learning rate": {"lr": "learning rate", "learning_rate": "learning rate"},
+}
+_SPLITS: dict[str, dict[str, Any]] = {
+    "train": {"linestyle": (0, (3, 1.5)), "linewidth": 1.3, "alpha": 0.75},
+    "val": {"linestyle": "-", "linewidth": 1.8, "alpha": 1.0},
+    "test": {"linestyle": (0, (1, 1)), "linewidth": 1.8, "alpha": 1.0},
+    "": {"linestyle": "-", "linewidth": 1.8, "alpha": 1.0},
+}
+
+
+class _Series(NamedTuple):
+    split: str
+    metric: str
+    values: FloatArray
+
+
+def learning_curves(
+    history: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]], *, best_epoch: float | None = None
+) -> Figure:
+    """One panel for each kind of quantity that the history holds.
+
+    Drawn are the loss and its parts, accuracy, macro precision, recall, F1 and AUC, Dice and IoU, and the learning
+    rate; other columns are left alone.
+
+    Args:
+        history: Columns by name, or one mapping a row. A name is a metric with an optional `train_`, `val_` or `test_`
+            (or `train/` ...) before it: `"val_macro_f1"`, `"train_loss"`, `"lr"`. Missing, None, empty or NaN values
+            are gaps that the line bridges.
+        best_epoch: Position on the x axis to mark: where the best weights were found.
+
+    Returns:
+        A figure whose x axis is the column `epoch`, else `step`, else the number of the row from 1 on.
+
+    Raises:
+        ConfigError: No row, columns of different lengths, or no column that can be drawn.
+    """
+    columns = _columns(history)
+    x_name = next((name for name in ("epoch", "step") if name in columns), "row")
+    x = columns.get(x_name, np.arange(1.0, 1 + len(next(iter(columns.values())))))
+    panels = {title: series for title, names in _PANELS.items() if (series := _series(columns, names))}
+    if not panels:
+        known = ", ".join(metric for names in _PANELS.values() for metric in names)
+        raise ConfigError(f"the history holds nothing to draw: {sorted(columns)}. Known, with train_ or val_: {known}.")
+
+    num_columns = min(len(panels), 3)
+    num_rows = -(-len(panels) // num_columns)
+    figure = new_figure(4.3 * num_columns, 3.3 * num_rows, pad=0.1)
+    axes = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
+    for ax, (title, series) in zip(axes, panels.items(), strict=False):
+        _draw(ax, title, x, series, best_epoch)
+        ax.set_xlabel(x_name, fontsize=TEXT_SIZE, color=QUIET)
+    for ax in axes[len(panels) :]:
+        ax.remove()
+    return figure
+
+
+def _draw(ax: Axes, title: str, x: FloatArray, series: list[_Series], best: float | None) -> None:
+    quiet_axes(ax, grid="y")
+    heading(ax, title, pad=22)
+    metrics = list(dict.fromkeys(s.metric for s in series))
+    splits = list(dict.fromkeys(s.split for s in series))
+    by_split = len(metrics) == 1  # colour tells the splits apart, else the metrics
+    for s in series:
+        colour = FEW[splits.index(s.split)] if by_split else FEW[metrics.index(s.metric)]
+        known = ~np.isnan(s.values)
+        style = _SPLITS["" if by_split else s.split]
+        marker: dict[str, Any] = {"marker": "o", "markersize": 3.2} if known.sum() <= 30 else {}
+        label = f"{s.split} {s.metric}".strip()
+        ax.plot(x[known], s.values[known], color=colour, label=label, **style, **marker)
+    if len(series) > 1:
+        keys: list[tuple[str, str, dict[str, Any]]]
+        keys = [(name or "all", FEW[i], {}) for i, name in enumerate(splits if by_split else metrics)]
+        if not by_split and len(splits) > 1:
+            keys += [(split or "all", QUIET, _SPLITS[split]) for split in splits]
+        handles = [Line2D([], [], color=colour, label=label, **style) for label, colour, style in keys]
+        ax.legend(
+            handles=handles,
+            loc="lower left",
+            bbox_to_anchor=(-0.01, 1.0),
+            ncols=len(handles),
+            frameon=False,
+            fontsize=TEXT_SIZE,
+            labelcolor=INK,
+            handlelength=1.8,
+            columnspacing=1.1,
+            handletextpad=0.5,
+            borderaxespad=0.2,
+            borderpad=0.1,
+        )
+    if title == "Learning rate":
+        _log_if_wide(ax, series)
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    if best is not None:
+        ax.axvline(best, color=QUIET, linewidth=1.0, linestyle=(0, (2, 2)), zorder=0.5, label="best")
+        at_right = best > np.mean(ax.get_xlim())
+        ax.annotate(
+            f"best ({best:.4g})",
+            (best, 1.0),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(-4 if at_right else 4, -1),
+            textcoords="offset points",
+            ha="right" if at_right else "left",
+            va="top",
+            fontsize=7.5,
+            color=QUIET,
+        )
+
+
+def _log_if_wide(ax: Axes, series: Iterable[_Series]) -> None:
+    values = np.concatenate([s.values[~np.isnan(s.values)] for s in series])
+    if values.min() > 0 and values.max() / values.min() > 20:
+        ax.set_yscale("log")
+    else:
+        ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+        ax.yaxis.get_offset_text().set_fontsize(TEXT_SIZE)
+
+
+def _series(columns: Mapping[str, FloatArray], names: Mapping[str, str]) -> list[_Series]:
+    """Columns that belong into one panel, in the order of the splits and metrics; all-missing ones are left out."""
+    found: dict[tuple[int, int], _Series] = {}
+    for column, values in columns.items():
+        split, metric = re.fullmatch(r"(?:(train|val|test)[_/])?(.*)", column, re.DOTALL).groups(default="")  # type: ignore[union-attr]
+        if metric in names and not np.isnan(values).all():
+            position = list(_SPLITS).index(split), list(names).index(metric)
+            found[position] = _Series(split, names[metric], values)
+    return [found[position] for position in sorted(found)]
+
+
+def _columns(history: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]) -> dict[str, FloatArray]:
+    """Columns of numbers, whatever form the history has."""
+    if isinstance(history, Sequence):
+        names = dict.fromkeys(name for row in history for name in row)
+        table: dict[str, Sequence[Any]] = {name: [row.get(name) for row in history] for name in names}
+    else:  # also a pandas table
+        table = {str(name): history[name] for name in history.keys()}  # noqa: SIM118
+    lengths = {name: len(values) for name, values in table.items()}
+    if not lengths or not max(lengths.values()) or len(set(lengths.values())) > 1:
+        raise ConfigError(f"a history needs at least one row and columns of equal length; got the lengths {lengths}.")
+    return {name: np.array([_number(v) for v in values]) for name, values in table.items()}
+
+
+def _number(value: Any) -> float:
+    """What a cell holds; NaN for anything but a number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")

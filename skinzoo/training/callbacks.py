@@ -1,0 +1,91 @@
+"""Small objects that the Trainer tells what happens; each does one thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skinzoo.metrics import higher_is_better
+from skinzoo.training.history import Row, format_row
+
+if TYPE_CHECKING:
+    from skinzoo.training.trainer import Trainer
+
+
+class Callback:
+    """Base class; override what you need. Callbacks run in the main process only.
+
+    To end the training, set `trainer.history.stopped` to the reason.
+    """
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Before the first step."""
+
+    def on_evaluation(self, trainer: Trainer, row: Row) -> None:
+        """After each evaluation; `row` is the new row of the history."""
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """After the last step, before the best weights are put back."""
+
+
+class BestWeights(Callback):
+    """Keeps the weights with the best monitored value; ties keep the earlier ones.
+
+    Args:
+        monitor: Column of the history.
+    """
+
+    def __init__(self, monitor: str) -> None:
+        self.monitor = monitor
+        self.sign = 1.0 if higher_is_better(monitor) else -1.0
+
+    def on_evaluation(self, trainer: Trainer, row: Row) -> None:
+        """Keep the weights if `row` beats the best so far."""
+        best = trainer.history.best
+        if best is None or self.sign * row[self.monitor] > self.sign * best[self.monitor]:
+            trainer.history.best = row
+            trainer.keep_weights()
+
+
+class EarlyStopping(Callback):
+    """Stops after `patience` evaluations in a row that did not beat the best one.
+
+    Args:
+        patience: Number of evaluations.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+
+    def on_evaluation(self, trainer: Trainer, row: Row) -> None:  # noqa: ARG002
+        """Count the evaluations since the best one."""
+        rows = trainer.history.rows
+        since = len(rows) - 1 - next((i for i, r in enumerate(rows) if r is trainer.history.best), len(rows) - 1)
+        if since >= self.patience:
+            trainer.history.stopped = f"no better {trainer.config.monitor} for {since} evaluations"
+
+
+class Writer(Callback):
+    """Writes `train_config.json`, `history.csv`, `learning_curves.png`, and the models `best/` and `last/`.
+
+    Args:
+        folder: Where to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_evaluation(self, trainer: Trainer, row: Row) -> None:
+        """Bring the files up to date."""
+        trainer.history.save(self.folder)
+        trainer.model.save_pretrained(self.folder / "last", **row)
+        if row is trainer.history.best:
+            trainer.model.save_pretrained(self.folder / "best", **row)
+
+
+class Printer(Callback):
+    """Prints one line an evaluation."""
+
+    def on_evaluation(self, trainer: Trainer, row: Row) -> None:
+        """Print the row; a star marks the best so far."""
+        trainer.say(format_row(row) + ("  *" if row is trainer.history.best else ""))

@@ -1,0 +1,47 @@
+"""What can go wrong before the first step, said before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from torch import nn
+
+from skinzoo.datasets import SkinDataset, check_disjoint
+from skinzoo.errors import BatchTooSmallError, ConfigError
+from skinzoo.evaluation.inference import metric_names
+from skinzoo.evaluation.scoring import check_dataset
+from skinzoo.models import SkinModel
+from skinzoo.training.config import TrainConfig
+
+
+def check_run(model: SkinModel, config: TrainConfig, train: SkinDataset, val: SkinDataset | None) -> None:
+    """Everything that would make a run fail, or its figures wrong.
+
+    Raises:
+        LabelError: A collection's classes are not the model's.
+        LeakageError: The same image, lesion or patient stands in both parts.
+        BatchTooSmallError: The last batch of an epoch would be a single image, and the model has BatchNorm.
+        ConfigError: The monitored value does not exist, or the output folder holds an earlier run.
+    """
+    for dataset in (train, val) if val is not None else (train,):
+        check_dataset(model, dataset)
+    if val is not None:
+        check_disjoint(train, val)
+        known = [f"val_{name}" for name in metric_names(model.task)]
+        if config.monitor not in known:
+            raise ConfigError(
+                f"monitor={config.monitor!r} is not measured for this model; use one of {', '.join(known)}."
+            )
+    left = len(train) % config.batch_size
+    if left == 1 and not config.drop_last and _has_batchnorm(model.modules()):
+        raise BatchTooSmallError(
+            f"{len(train)} images in batches of {config.batch_size} leave a last batch of one, for which BatchNorm has "
+            "no statistics; use drop_last=True or another batch_size."
+        )
+    if config.output_dir is not None and not config.overwrite and (Path(config.output_dir) / "history.csv").exists():
+        raise ConfigError(f"{config.output_dir} holds an earlier run; choose another output_dir, or overwrite=True.")
+
+
+def _has_batchnorm(modules: Iterable[nn.Module]) -> bool:
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in modules)

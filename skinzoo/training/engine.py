@@ -1,0 +1,98 @@
+"""Where a process runs and with whom: device, rank, and PyTorch's own distributed engine (`torchrun`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import distributed, nn
+
+from skinzoo.errors import ConfigError
+from skinzoo.types import Batch
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One process of a run.
+
+    Attributes:
+        device: Where its model lives.
+        rank: Its number among all processes; 0 writes files and prints.
+        world_size: Number of processes.
+    """
+
+    device: torch.device
+    rank: int = 0
+    world_size: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        """True for the process that writes files and prints."""
+        return self.rank == 0
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """The model to call in training steps: synchronised over the processes if there are several."""
+        if self.world_size == 1:
+            return model
+        devices = [self.device.index] if self.device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(model, device_ids=devices)
+
+    def agree(self, values: list[float]) -> list[float]:
+        """The main process's numbers, in every process."""
+        if self.world_size == 1:
+            return values
+        tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
+        distributed.broadcast(tensor, src=0)
+        return cast("list[float]", tensor.tolist())
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """A device by name; `"auto"` takes the accelerator if there is one.
+
+    Raises:
+        ConfigError: No such device here.
+    """
+    if name == "auto":
+        return (torch.accelerator.is_available() and torch.accelerator.current_accelerator()) or torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"unknown device {name!r}; use 'auto', 'cpu', 'cuda' or 'cuda:<number>'.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device {name!r} was asked for, but PyTorch sees no CUDA GPU here; use 'auto' or 'cpu'.")
+    return device
+
+
+@contextmanager
+def start_engine(device: str = "auto") -> Iterator[Engine]:
+    """This process's engine; under `torchrun` it joins the others, and leaves them at the end."""
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    if world_size == 1:
+        yield Engine(pick_device(device))
+        return
+    place = pick_device(device)
+    if place.type == "cuda":
+        place = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(place)
+    joined = not distributed.is_initialized()
+    if joined:
+        distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
+    try:
+        yield Engine(place, distributed.get_rank(), world_size)
+    finally:
+        if joined:
+            distributed.destroy_process_group()
+
+
+def move(batch: Batch, device: torch.device) -> Batch:
+    """The batch on a device."""
+    masks = batch.masks.to(device, non_blocking=True) if batch.masks is not None else None
+    return batch._replace(
+        images=batch.images.to(device, non_blocking=True),
+        labels=batch.labels.to(device, non_blocking=True),
+        masks=masks,
+    )

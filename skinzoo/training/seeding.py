@@ -1,0 +1,26 @@
+"""Randomness that is counted, not streamed."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+
+
+def counted_seed(*counts: int) -> int:
+    """A 63-bit seed that is a pure function of its arguments, such as (seed, step, rank)."""
+    digest = hashlib.blake2b(repr(counts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's and PyTorch's global generators.
+
+    Training does not depend on it: order, augmentation and dropout are counted from `TrainConfig.seed`. It is for the
+    code around it, such as random weights made without `create_model(..., seed=...)`.
+    """
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - the global generator is what is asked for
+    torch.manual_seed(seed)

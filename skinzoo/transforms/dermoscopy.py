@@ -1,0 +1,97 @@
+"""Augmentations that imitate what differs between dermoscopy pictures: hairs, the tint of the light, dark corners.
+
+They change the image only. Importing this module imports albumentations.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skinzoo.drawing import apply_vignette, draw_hairs, to_bytes
+from skinzoo.transforms.backend import load_albumentations
+
+load_albumentations()
+from albumentations import ImageOnlyTransform  # noqa: E402 - only after the check
+
+
+class AddHair(ImageOnlyTransform):  # type: ignore[misc]
+    """Lay curved hairs of one random colour over the picture.
+
+    Args:
+        count: Least and greatest number of hairs.
+        thickness: Least and greatest width at the root, as a fraction of the short side.
+        p: Probability of being applied.
+    """
+
+    def __init__(
+        self, count: tuple[int, int] = (2, 15), thickness: tuple[float, float] = (0.003, 0.009), p: float = 0.5
+    ) -> None:
+        super().__init__(p=p)
+        self.count = count
+        self.thickness = thickness
+
+    def get_params(self) -> dict[str, Any]:
+        """Draw the number of hairs and the seed that places them."""
+        rng = self.random_generator
+        return {"hairs": int(rng.integers(self.count[0], self.count[1] + 1)), "seed": int(rng.integers(2**63))}
+
+    def apply(self, img: NDArray[Any], *, hairs: int, seed: int, **params: Any) -> NDArray[Any]:  # noqa: ARG002
+        """The picture (H, W, 3) with hairs."""
+        return draw_hairs(img, np.random.default_rng(seed), count=hairs, thickness=self.thickness)
+
+
+class ColourCast(ImageOnlyTransform):  # type: ignore[misc]
+    """Multiply each channel by its own factor, as another light source or white balance would.
+
+    Args:
+        strength: Standard deviation of the factors around 1.
+        p: Probability of being applied.
+    """
+
+    def __init__(self, strength: float = 0.06, p: float = 0.5) -> None:
+        super().__init__(p=p)
+        self.strength = strength
+
+    def get_params(self) -> dict[str, Any]:
+        """Draw the factors."""
+        return {"factors": np.exp(self.random_generator.normal(0, self.strength, 3)).astype(np.float32)}
+
+    def apply(self, img: NDArray[Any], *, factors: NDArray[np.float32], **params: Any) -> NDArray[Any]:  # noqa: ARG002
+        """The picture (H, W, 3) in the other light."""
+        if img.dtype == np.uint8:
+            return to_bytes(img * factors)
+        return np.clip(img * factors, 0, 1).astype(np.float32)
+
+
+class Vignette(ImageOnlyTransform):  # type: ignore[misc]
+    """Blacken the corners outside a round field of view.
+
+    Args:
+        radius: Least and greatest radius, as a fraction of half the picture's diagonal.
+        p: Probability of being applied.
+    """
+
+    def __init__(self, radius: tuple[float, float] = (0.72, 1.0), p: float = 0.5) -> None:
+        super().__init__(p=p)
+        self.radius = radius
+
+    def get_params(self) -> dict[str, Any]:
+        """Draw radius, softness and centre of the field of view."""
+        rng = self.random_generator
+        centre = (float(rng.uniform(0.46, 0.54)), float(rng.uniform(0.46, 0.54)))
+        return {"field": float(rng.uniform(*self.radius)), "softness": float(rng.uniform(0.03, 0.2)), "centre": centre}
+
+    def apply(
+        self,
+        img: NDArray[Any],
+        *,
+        field: float,
+        softness: float,
+        centre: tuple[float, float],
+        **params: Any,  # noqa: ARG002
+    ) -> NDArray[Any]:
+        """The picture (H, W, 3) with dark corners."""
+        return apply_vignette(img, radius=field, softness=softness, centre=centre)

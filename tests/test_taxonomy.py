@@ -1,0 +1,68 @@
+import json
+
+import pytest
+
+from skinzoo.errors import ConfigError, LabelError
+from skinzoo.taxonomy import BINARY, ISIC9, ISIC2018, LABEL_SPACES, LabelSpace
+
+SPACES = [entry.obj for entry in LABEL_SPACES]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda s: s.name)
+def test_every_spelling_finds_its_class(space):
+    for i, code in enumerate(space):
+        assert space.index(code) == space.index(code.lower()) == space.index(f" {space.title(code)} ") == i
+    for alias, code in space.aliases.items():
+        assert space.classes[space.index(alias)] == code
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda s: s.name)
+def test_survives_json(space):
+    copy = LabelSpace.from_dict(json.loads(json.dumps(space.to_dict())))
+    assert copy == space
+    assert (copy.titles, copy.aliases, copy.malignant) == (space.titles, space.aliases, space.malignant)
+
+
+def test_orders_are_those_of_the_challenge_tables():
+    assert ISIC2018.classes == ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
+    assert BINARY.classes == ("benign", "malignant")
+    assert len(ISIC9) == 9
+
+
+def test_ham10000_codes_are_understood():
+    assert [
+        ISIC2018.classes[ISIC2018.index(dx)] for dx in ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
+    ] == sorted(ISIC2018.classes)
+
+
+def test_an_unknown_label_lists_close_matches():
+    with pytest.raises(LabelError, match=r"'MELL' is none of isic2018's classes; did you mean 'MEL'"):
+        ISIC2018.index("MELL")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"classes": ()},
+        {"classes": ("A", "A")},
+        {"classes": ("A",), "titles": {"B": "b"}},
+        {"classes": ("A",), "aliases": {"x": "B"}},
+        {"classes": ("A",), "malignant": frozenset({"B"})},
+    ],
+)
+def test_inconsistent_spaces_are_refused(bad):
+    with pytest.raises(ConfigError):
+        LabelSpace("bad", **bad)
+
+
+def test_from_names_finds_the_known_space_only_in_its_order():
+    assert LabelSpace.from_names(ISIC2018.classes) is ISIC2018
+    assert LabelSpace.from_names(reversed(ISIC2018.classes)).name == "custom"
+
+
+@pytest.mark.parametrize(
+    "bad", [{"name": "x"}, {"name": "x", "classes": ["A"], "colour": 1}, {"name": "x", "classes": 3}]
+)
+def test_from_dict_refuses_what_is_no_label_space(bad):
+    with pytest.raises(ConfigError):
+        LabelSpace.from_dict(bad)

@@ -1,0 +1,49 @@
+import random
+
+import numpy as np
+import pytest
+
+from skinzoo.transforms.dermoscopy import AddHair, ColourCast, Vignette
+
+STEPS = {"hair": AddHair(p=1), "cast": ColourCast(p=1), "vignette": Vignette(p=1)}
+
+
+def apply(step, image, seed=0):
+    step.set_random_state(np.random.default_rng(seed), random.Random(seed))
+    return step(image=image, mask=np.ones(image.shape[:2], np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("name", STEPS)
+def test_changes_the_image_only_and_repeatably(name, dtype):
+    image = np.full((64, 80, 3), 120 if dtype == np.uint8 else 120 / 255, dtype)
+    out = apply(STEPS[name], image)
+    assert out["image"].dtype == dtype
+    assert out["image"].shape == image.shape
+    assert (out["image"] != image).any()
+    assert (out["mask"] == 1).all()
+    assert (apply(STEPS[name], image)["image"] == out["image"]).all()
+    assert (apply(STEPS[name], image, seed=1)["image"] != out["image"]).any()
+
+
+def test_a_colour_cast_multiplies_channels():
+    image = np.tile(np.array([40, 80, 120], np.uint8), (8, 8, 1))
+    factors = apply(ColourCast(0.1, p=1), image)["image"] / image
+    assert np.ptp(factors, axis=(0, 1)).max() == 0  # the same everywhere
+    assert len(set(factors[0, 0])) == 3
+    assert np.abs(factors - 1).max() < 0.4
+
+
+def test_hairs_darken_or_lighten_thin_lines():
+    image = np.full((100, 100, 3), 120, np.uint8)
+    changed = [(apply(AddHair(p=1), image, seed=s)["image"] != image).any(axis=2).mean() for s in range(10)]
+    assert 0 < min(changed) <= max(changed) < 0.5
+    assert (apply(AddHair(count=(0, 0), p=1), image)["image"] == image).all()
+
+
+def test_a_vignette_blackens_corners_and_spares_the_centre():
+    image = np.full((100, 100, 3), 120, np.uint8)
+    for seed in range(10):
+        out = apply(Vignette(radius=(0.72, 0.8), p=1), image, seed=seed)["image"]
+        assert (out[40:60, 40:60] == 120).all()
+        assert (out[[0, 0, -1, -1], [0, -1, 0, -1]] == 0).all()
