@@ -85,7 +85,7 @@ def look_at_image(path: Path, *, full: bool = False) -> Facts:
         if min(header.size) < MIN_SIDE:
             raise ImageDecodeError(f"{header.size[1]} x {header.size[0]} pixels only", "IMG_DEGENERATE")
         if full or not complete:
-            spread = float(read_image(path).array.std())
+            spread = float(read_image(path).array.std(axis=(0, 1)).max())
             if full and spread < MIN_STD:
                 raise ImageDecodeError(
                     f"pixel values spread by {spread:.2f} of 255 only: nothing to see", "IMG_DEGENERATE"

@@ -89,7 +89,7 @@ def folder(
     """
     options = CheckOptions(check, duplicates, conflicts, strict)
     base = open_root(root, INFO)
-    classes = _class_folders(base)
+    top, classes, beside = _class_folders(base)
     listings = [list_folders(base, [c.path]) for c in classes]
     files = [file for listing in listings for file in listing.images]
     if not files:
@@ -103,19 +103,22 @@ def folder(
         images=[f.path for f in files],
         metadata={"official_split": np.array([c.official for c in spread], dtype=object)},
     )
-    extra = [
-        Finding.of("EXTRA_FILE", "", path, "not an image by its ending", "kept")
-        for listing in listings
-        for path in listing.others
-    ]
+    unused = {path: "not an image by its ending" for listing in listings for path in listing.others}
+    unused |= {path: "a folder inside a class folder" for listing in listings for path in listing.folders}
+    unused |= {f"{f.relative_to(base).as_posix()}/": "a folder beside Train and Test" for f in beside}
+    unused |= {f.path: "an image outside of every class folder" for f in list_folders(base, [top]).images}
+    extra = [Finding.of("EXTRA_FILE", "", path, f"{what}; not used", "kept") for path, what in unused.items()]
     return open_files(INFO, base, records, space, options, num_rows=len(records), findings=extra, escapes=escapes)
 
 
-def _class_folders(base: Path) -> list[ClassFolder]:
-    """The class folders in `base`, going down through single folders, such as those that archives unpack to."""
+def _class_folders(base: Path) -> tuple[Path, list[ClassFolder], list[Path]]:
+    """The folder that is divided into classes or parts, its class folders, and folders in it that are neither.
+
+    Single folders, such as those that archives unpack to, are gone through.
+    """
     children = subfolders(base)
     while len(children) == 1 and subfolders(children[0]):
-        children = subfolders(children[0])
+        base, children = children[0], subfolders(children[0])
     found: list[ClassFolder] = []
     for child in children:
         if child.name.strip().lower() in _OFFICIAL:
@@ -126,9 +129,14 @@ def _class_folders(base: Path) -> list[ClassFolder]:
             found += [ClassFolder(c, c.name.strip(), official) for c in inner]
         else:
             found.append(ClassFolder(child, child.name.strip(), ""))
-    if any(c.official for c in found):
-        found = [c for c in found if c.official]
-    return sorted(found, key=lambda c: (c.official != "train", c.official, c.title))  # the training copy comes first
+    divided = any(c.official for c in found)
+    beside = [c.path for c in found if divided and not c.official]
+    found = [c for c in found if c.path not in beside]
+    return (
+        base,
+        sorted(found, key=lambda c: (c.official != "train", c.official, c.title)),
+        beside,
+    )  # training copy first
 
 
 def _label_space(titles: set[str]) -> LabelSpace:

@@ -38,11 +38,13 @@ class Listing:
         images: Files with an image's ending, by path.
         escapes: Symbolic links among them that lead out of the root: they are never opened.
         others: Paths of files of any other kind.
+        folders: Paths of the folders in them, which were not listed, with a slash at the end.
     """
 
     images: list[ImageFile] = field(default_factory=list)
     escapes: set[str] = field(default_factory=set)
     others: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
 
 
 def list_folders(root: Path, folders: Iterable[Path]) -> Listing:
@@ -56,9 +58,10 @@ def list_folders(root: Path, folders: Iterable[Path]) -> Listing:
             for stem, suffix, entry in sorted(map(_parts, entries), key=lambda p: p[:2]):  # by stem: X before X(1)
                 if entry.name.startswith(".") or entry.name.lower() in _NOT_DATA or stem.endswith("_superpixels"):
                     continue
-                if entry.is_dir(follow_symlinks=False):
-                    continue
                 path = entry.name if prefix == "." else f"{prefix}/{entry.name}"
+                if entry.is_dir():
+                    listing.folders.append(f"{path}/")
+                    continue
                 if suffix.lower() not in IMAGE_SUFFIXES:
                     listing.others.append(path)
                     continue

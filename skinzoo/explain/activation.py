@@ -13,6 +13,7 @@ from skinzoo.errors import ConfigError
 from skinzoo.models import CamTarget, SkinModel
 from skinzoo.types import ModelOutput
 
+MIN_CELLS = 4
 Score = Callable[[ModelOutput], Tensor]
 
 
@@ -36,8 +37,9 @@ def lesion_score(output: ModelOutput) -> Tensor:
 def activation_map(model: SkinModel, images: Tensor, score: Score) -> Tensor:
     """Grad-CAM (Selvaraju et al. 2017): channels weighted by their mean gradient, summed, negatives cut off.
 
-    Everything up to the target layer runs without a graph, so that frozen models, and callers inside `no_grad` or
-    `inference_mode`, work too. The model's mode, gradients and hooks are left as they were.
+    The layer is the deepest whose map has at least 4 x 4 cells (7 x 7 for a ResNet at 224 pixels): of a coarser one a
+    heatmap would say nothing. Everything up to it runs without a graph, so that frozen models, and callers inside
+    `no_grad` or `inference_mode`, work too. The model's mode, gradients and hooks are left as they were.
 
     Args:
         model: Any model of the zoo.
@@ -47,7 +49,7 @@ def activation_map(model: SkinModel, images: Tensor, score: Score) -> Tensor:
     Returns:
         Maps (N, H, W) in [0, 1], each scaled to its own range; zero throughout where nothing speaks for the score.
     """
-    target = model.cam_target()
+    target = choose_target(model, (images.shape[2], images.shape[3]))
     captured: list[Tensor] = []
 
     def cut(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -68,6 +70,12 @@ def activation_map(model: SkinModel, images: Tensor, score: Score) -> Tensor:
         activation, gradient = (channels_first(t, target, size) for t in (captured[0].detach(), gradient))
         weighted = (activation * gradient.mean((2, 3), keepdim=True)).sum(1, keepdim=True).relu()
         return _to_unit_range(F.interpolate(weighted, size=size, mode="bilinear", align_corners=False)[:, 0])
+
+
+def choose_target(model: SkinModel, image_size: tuple[int, int]) -> CamTarget:
+    """The deepest layer with at least 4 cells along each side; the finest one where none has."""
+    targets = model.cam_targets()
+    return next((t for t in targets if min(image_size) >= MIN_CELLS * t.reduction), targets[-1])
 
 
 def input_gradient(model: SkinModel, images: Tensor, score: Score) -> Tensor:

@@ -43,18 +43,20 @@ class CamTarget:
     Attributes:
         layer: Module whose output is weighted.
         channels: Its number of channels, which tells (N, C, H, W) from (N, H, W, C).
+        reduction: Input pixels to one cell of it, along a side.
         prefix_tokens: Class and register tokens before the patch tokens of a (N, L, C) output.
     """
 
     layer: nn.Module
     channels: int
+    reduction: int
     prefix_tokens: int = 0
 
 
 class SkinModel(nn.Module):
     """Base of all models: one input check, one output type, and the configuration that travels with the weights.
 
-    Subclasses implement `predict_logits` and `cam_target`.
+    Subclasses implement `predict_logits` and `cam_targets`.
 
     Args:
         config: How the model was built.
@@ -111,8 +113,8 @@ class SkinModel(nn.Module):
         """What `forward` does once the input is known to be good."""
         raise NotImplementedError
 
-    def cam_target(self) -> CamTarget:
-        """Where Grad-CAM looks in this model."""
+    def cam_targets(self) -> list[CamTarget]:
+        """Where Grad-CAM can look in this model, the deepest layer first."""
         raise NotImplementedError
 
     def train(self, mode: bool = True) -> SkinModel:

@@ -31,7 +31,7 @@ class Classifier(SkinModel):
         config: How the model was built.
         backbone: Images (N, 3, H, W) to features (N, F).
         head: Features to logits (N, classes).
-        target: Where Grad-CAM looks.
+        targets: Where Grad-CAM can look, the deepest layer first.
         freeze_backbone: True to train the head alone.
         fixed_size: True if the backbone takes one size only.
     """
@@ -41,7 +41,7 @@ class Classifier(SkinModel):
         config: ModelConfig,
         backbone: nn.Module,
         head: nn.Module,
-        target: CamTarget,
+        targets: list[CamTarget],
         *,
         freeze_backbone: bool = False,
         fixed_size: bool = False,
@@ -49,15 +49,15 @@ class Classifier(SkinModel):
         super().__init__(config, frozen=[backbone] if freeze_backbone else [], fixed_size=fixed_size)
         self.backbone = backbone
         self.head = head
-        self._target = [target]  # inside a list, or its layer would be registered a second time
+        self._targets = targets
 
     def predict_logits(self, images: Tensor) -> ModelOutput:
         """Logits (N, classes)."""
         return ModelOutput(logits=self.head(self.backbone(images)))
 
-    def cam_target(self) -> CamTarget:
-        """The last feature map, or the tokens that enter the last attention block."""
-        return self._target[0]
+    def cam_targets(self) -> list[CamTarget]:
+        """The feature maps, or the tokens that enter the attention blocks."""
+        return self._targets
 
 
 def build_classifier(
@@ -89,7 +89,7 @@ def build_classifier(
         request.config(timm_input_spec(trunk, size)),
         trunk,
         build_head(head, getattr(trunk, "head_hidden_size", None) or trunk.num_features, request.num_classes, dropout),
-        _cam_target(trunk),
+        _cam_targets(trunk),
         freeze_backbone=strategy == "head",
         fixed_size=fixed,
     )
@@ -106,12 +106,15 @@ def timm_input_spec(backbone: Any, size: tuple[int, int] | None) -> InputSpec:
     )
 
 
-def _cam_target(backbone: Any) -> CamTarget:
-    info = backbone.feature_info[-1]
-    layer = backbone.get_submodule(info["module"])
-    if hasattr(layer, "norm1"):  # a transformer block: only its input still reaches the class token through attention
-        layer = layer.norm1
-    return CamTarget(layer, info["num_chs"], getattr(backbone, "num_prefix_tokens", 0))
+def _cam_targets(backbone: Any) -> list[CamTarget]:
+    prefix = getattr(backbone, "num_prefix_tokens", 0)
+    targets = []
+    for info in reversed(backbone.feature_info):
+        layer = backbone.get_submodule(info["module"])
+        # Of a transformer block, only the input still reaches the class token through attention.
+        layer = getattr(layer, "norm1", layer)
+        targets.append(CamTarget(layer, info["num_chs"], info["reduction"], prefix))
+    return targets
 
 
 def timm_entry(name: str) -> ModelEntry | None:

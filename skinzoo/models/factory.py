@@ -125,6 +125,10 @@ def build(
     """Build an architecture from checked values; without `start_weights` if trained ones follow."""
     architecture, entry = resolve_entry(name)
     check_options(options, [*entry.options, *_GENERAL], of=architecture)
+    if entry.task.has_labels != (label_space is not None):
+        raise ConfigError(f"{architecture} {'needs' if entry.task.has_labels else 'takes no'} label space.")
+    if label_space is not None and len(label_space) > MAX_CLASSES:
+        raise ConfigError(f"{len(label_space)} classes are more than the {MAX_CLASSES} that a model may have.")
     kept = {k: v for k, v in options.items() if k != "backbone_weights"}  # of no use to whoever loads the model
     if not start_weights and "backbone_weights" in entry.options:
         options = kept | {"backbone_weights": None}

@@ -44,9 +44,13 @@ class UNet(SkinModel):
         logits = self.head(features[-1].mean((2, 3))) if self.head is not None else None
         return ModelOutput(logits=logits, mask_logits=self.segmentation_head(self.decoder(features)))
 
-    def cam_target(self) -> CamTarget:
-        """The encoder's deepest features, which both the class and the mask are made from."""
-        return CamTarget(cast("nn.Module", self.encoder.layer4), cast("list[int]", self.encoder.out_channels)[-1])
+    def cam_targets(self) -> list[CamTarget]:
+        """The encoder's stages; both the class and the mask are made from the deepest."""
+        channels = cast("list[int]", self.encoder.out_channels)
+        return [
+            CamTarget(self.encoder.get_submodule(f"layer{depth}"), channels[depth + 1], 2 ** (depth + 1))
+            for depth in (4, 3, 2, 1)
+        ]
 
 
 def build_unet(

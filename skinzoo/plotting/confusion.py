@@ -40,11 +40,14 @@ def confusion_matrix_heatmap(confusion: ArrayLike, classes: Sequence[str]) -> Fi
         counts, support[:, None], out=np.full(counts.shape, np.nan), where=support[:, None] > 0, dtype=np.float64
     )
 
+    names = wrapped(classes, 26)
+    longest = 0.072 * max(len(line) for name in names for line in name.split("\n"))  # in inches
+    level = n <= 4 and longest < 0.9
     cell = 0.66 if n > 3 else 0.95
-    figure = new_figure(cell * n + 2.6, cell * n + 1.7)
+    figure = new_figure(cell * n + 1.4 + max(longest, 0.6), cell * n + (0.8 if level else 0.7 + 0.75 * longest))
     ax = figure.subplots()
     ax.set_facecolor(PALE)  # shows through where a row is undefined
-    image = ax.imshow(np.ma.masked_invalid(shares), cmap=_BLUES, vmin=0, vmax=1)
+    image = ax.imshow(np.ma.masked_invalid(shares), cmap=_BLUES, vmin=0, vmax=1, aspect="auto")
     size = 8.5 if n <= 12 else max(4.0, 8.5 * 12 / n)
     for row in range(n):
         for column in range(n):
@@ -61,8 +64,6 @@ def confusion_matrix_heatmap(confusion: ArrayLike, classes: Sequence[str]) -> Fi
                 color="white" if share > 0.5 else INK if share > 0 else "#9aa5b1",
                 fontweight="bold" if row == column and share > 0 else "normal",
             )
-    names = wrapped(classes, 20)
-    level = n <= 4 and max(map(len, "\n".join(names).split("\n"))) <= 12
     ax.set_xticks(range(n), names, rotation=0 if level else 45, ha="center" if level else "right")
     for label in ax.get_xticklabels():
         label.set_rotation_mode("anchor" if not level else "default")

@@ -69,7 +69,7 @@ def learning_curves(
         known = ", ".join(metric for names in _PANELS.values() for metric in names)
         raise ConfigError(f"the history holds nothing to draw: {sorted(columns)}. Known, with train_ or val_: {known}.")
 
-    num_columns = min(len(panels), 3)
+    num_columns = 2 if len(panels) == 4 else min(len(panels), 3)
     num_rows = -(-len(panels) // num_columns)
     figure = new_figure(4.3 * num_columns, 3.3 * num_rows, pad=0.1)
     axes = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
@@ -116,6 +116,8 @@ def _draw(ax: Axes, title: str, x: FloatArray, series: list[_Series], best: floa
         )
     if title == "Learning rate":
         _log_if_wide(ax, series)
+    if x.min() == x.max():
+        ax.set_xlim(x[0] - 1, x[0] + 1)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     if best is not None:
         ax.axvline(best, color=QUIET, linewidth=1.0, linestyle=(0, (2, 2)), zorder=0.5, label="best")

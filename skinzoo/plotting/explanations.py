@@ -10,7 +10,17 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from skinzoo.errors import ConfigError
-from skinzoo.plotting.style import INK, QUIET, TEXT_SIZE, checked_image, heading, new_figure, picture_axes
+from skinzoo.plotting.style import (
+    INK,
+    QUIET,
+    TEXT_SIZE,
+    checked_image,
+    heading,
+    new_figure,
+    picture_axes,
+    place,
+    wrapped,
+)
 
 HEATMAP_COLOURS = "viridis"
 """Readable by colour-blind readers and in grey; its greens and yellows do not occur in skin."""
@@ -55,17 +65,20 @@ def explanation_panel(image: ArrayLike, heatmap: ArrayLike, title: str = "") -> 
     """
     picture = checked_image(image)
     mixed = heatmap_overlay(picture, heatmap)
-    width = 3.2
-    figure = new_figure(2 * width + 0.9, width * picture.shape[0] / picture.shape[1] + 0.55)
-    left, right = figure.subplots(1, 2)
+    heading_lines = wrapped([title], 64)[0] if title else ""
+    width, gap, top = 3.2, 0.1, (0.18 * (heading_lines.count("\n") + 1) + 0.12) if title else 0.1
+    height = width * picture.shape[0] / picture.shape[1]
+    figure = new_figure(2 * width + 2 * gap + 0.85, top + height + gap, pad=None)
+    left, right = (place(figure, gap + k * (width + gap), top, width, height) for k in range(2))
     left.imshow(picture)
     drawn = right.imshow(np.asarray(heatmap, dtype=np.float64), cmap=HEATMAP_COLOURS, vmin=0, vmax=1)  # for the bar
     right.imshow(mixed)
     for ax in (left, right):
         picture_axes(ax)
     if title:
-        heading(left, title)
-    bar = figure.colorbar(drawn, ax=right, shrink=0.85, aspect=22, pad=0.02, ticks=[0, 1])
+        heading(left, heading_lines, pad=5)
+    bar_axes = place(figure, 2 * (width + gap) + gap, top + 0.05 * height, 0.12, 0.9 * height)
+    bar = figure.colorbar(drawn, cax=bar_axes, ticks=[0, 1])
     bar.ax.set_yticklabels(["low", "high"])
     bar.set_label("relevance", fontsize=TEXT_SIZE, color=QUIET, labelpad=-10)
     bar.outline.set_visible(False)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from skinzoo.errors import ConfigError
-from skinzoo.plotting.style import INK, TEXT_SIZE, checked_image, new_figure, picture_axes, wrapped
+from skinzoo.plotting.style import INK, TEXT_SIZE, checked_image, new_figure, picture_axes, place, wrapped
 
 
 def picture_grid(images: Sequence[ArrayLike], captions: Sequence[str], *, columns: int = 4) -> Figure:
@@ -31,15 +31,14 @@ def picture_grid(images: Sequence[ArrayLike], captions: Sequence[str], *, column
     texts = ["\n".join(wrapped(caption.split("\n"), 30)) for caption in captions]
     across = min(columns, len(pictures))
     down = -(-len(pictures) // across)
-    width = 2.3
+    width, gap = 2.3, 0.1
     tallest = width * min(2.0, max(p.shape[0] / p.shape[1] for p in pictures))
-    lines = max(text.count("\n") + 1 for text in texts)
-    figure = new_figure(width * across, (tallest + 0.17 * lines + 0.15) * down)
-    axes = figure.subplots(down, across, squeeze=False).ravel()
-    for ax, picture, text in zip(axes, pictures, texts, strict=False):
+    step = tallest + 0.16 * max(text.count("\n") + 1 for text in texts) + 2 * gap
+    figure = new_figure(across * (width + gap) + gap, down * step, pad=None)
+    for k, (picture, text) in enumerate(zip(pictures, texts, strict=True)):
+        ax = place(figure, gap + k % across * (width + gap), gap + k // across * step, width, tallest)
+        ax.set_anchor("NW")
         picture_axes(ax)
         ax.imshow(picture)
         ax.set_xlabel(text, fontsize=TEXT_SIZE - 0.5, color=INK, loc="left", linespacing=1.3)
-    for ax in axes[len(pictures) :]:
-        ax.remove()
     return figure

@@ -25,6 +25,7 @@ from skinzoo.plotting.style import (
     checked_image,
     new_figure,
     picture_axes,
+    place,
 )
 
 _BRIGHT_TRUTH, _BRIGHT_PREDICTION = "#19f29b", "#ff3ed1"  # lines on skin need more light than areas on paper
@@ -57,15 +58,16 @@ def segmentation_panels(
         raise ConfigError(f"images, truths, predictions and titles must be equally many, at least one; got {lengths}.")
     rows = [_checked(i, k, t, p) for k, (i, t, p) in enumerate(zip(images, truths, predictions, strict=True))]
 
-    width = 2.3
+    width, gap, text = 2.3, 0.1, 0.3
     heights = [width * min(2.0, image.shape[0] / image.shape[1]) for image, _, _ in rows]
-    figure = new_figure(4 * width + 0.3, sum(heights) + 0.25 * len(rows) + 0.6)
-    axes = figure.subplots(len(rows), 4, squeeze=False, gridspec_kw={"height_ratios": heights})
-    for column, text in zip(axes[0], ("image", "truth", "prediction", "overlay"), strict=True):
-        column.set_title(text, fontsize=LABEL_SIZE, fontweight="bold", color=INK, pad=6)
-    for row, (image, truth, prediction), name in zip(axes, rows, names, strict=True):
-        for ax in row:
+    tops = [text + sum(heights[:k]) + text * k for k in range(len(rows))]
+    figure = new_figure(4 * width + 5 * gap, text + sum(heights) + text * len(rows) + 0.25, pad=None)
+    for top, height, (image, truth, prediction), name in zip(tops, heights, rows, names, strict=True):
+        row = [place(figure, gap + k * (width + gap), top, width, height) for k in range(4)]
+        for ax, column in zip(row, ("image", "truth", "prediction", "overlay"), strict=True):
             picture_axes(ax)
+            if top == tops[0]:
+                ax.set_title(column, fontsize=LABEL_SIZE, fontweight="bold", color=INK, pad=6)
         row[0].imshow(image)
         row[1].imshow(truth, cmap=ListedColormap([PALE, TRUTH]), vmin=0, vmax=1, interpolation="nearest")
         row[2].imshow(prediction, cmap=ListedColormap([PALE, PREDICTION]), vmin=0, vmax=1, interpolation="nearest")
@@ -79,7 +81,7 @@ def segmentation_panels(
         handles=[
             Line2D([], [], color=c, linewidth=3, label=t) for c, t in ((TRUTH, "truth"), (PREDICTION, "prediction"))
         ],
-        loc="outside lower right",
+        loc="lower right",
         ncols=2,
         frameon=False,
         fontsize=TEXT_SIZE,
@@ -108,6 +110,8 @@ def _outline(ax: Axes, mask: NDArray[np.uint8], colour: str, width: float) -> No
     lines = ax.contour(
         np.arange(-1, breadth + 1), np.arange(-1, height + 1), np.pad(mask, 1), levels=[0.5], colors=colour
     )
-    lines.set(linewidth=width, path_effects=[effects.withStroke(linewidth=width + 1.2, foreground="#00000099")])
+    lines.set(
+        linewidth=width, clip_on=False, path_effects=[effects.withStroke(linewidth=width + 1.2, foreground="#00000099")]
+    )
     ax.set_xlim(-0.5, breadth - 0.5)
     ax.set_ylim(height - 0.5, -0.5)

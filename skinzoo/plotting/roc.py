@@ -19,8 +19,8 @@ from skinzoo.plotting.style import (
     QUIET,
     TEXT_SIZE,
     new_figure,
+    place,
     quiet_axes,
-    wrapped,
 )
 
 
@@ -37,17 +37,16 @@ def roc_curves(curves: Mapping[str, Sequence[ArrayLike]]) -> Figure:
     if not curves:
         raise ConfigError("there is no ROC curve to draw: a curve needs test images of the class and of another one.")
     colours = FEW if len(curves) <= len(FEW) else MANY
-    names = wrapped(list(curves), 28)
-    longest = max(len(line) for name in names for line in name.split("\n"))
-    figure = new_figure(5.4 + 0.075 * longest, 4.6)
-    ax = figure.subplots()
+    side = 4.0
+    figure = new_figure(side + 1.4 + max(0.07 * (7 + max(map(len, curves))), 1.2), side + 0.75, pad=None)
+    ax = place(figure, 0.65, 0.15, side, side)
     quiet_axes(ax, grid="both")
     ax.plot([0, 1], [0, 1], color="#9aa5b1", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     ax.annotate(
         "chance", (0.93, 0.93), (0, -5), textcoords="offset points", ha="center", va="top", fontsize=7.5, color=QUIET,
         rotation=45, rotation_mode="anchor",
     )  # fmt: skip
-    for k, ((name, curve), shown) in enumerate(zip(curves.items(), names, strict=True)):
+    for k, (name, curve) in enumerate(curves.items()):
         fpr, tpr = _checked(name, curve)
         area = float(np.sum(np.diff(fpr) * (tpr[1:] + tpr[:-1]) / 2))
         ax.plot(
@@ -56,16 +55,17 @@ def roc_curves(curves: Mapping[str, Sequence[ArrayLike]]) -> Figure:
             color=colours[k % len(colours)],
             linestyle=DASHES[k // len(colours) % len(DASHES)],
             linewidth=1.8,
-            label=f"{area:.3f}  {shown}".replace("\n", "\n" + 11 * " "),
+            label=f"{area:.3f}  {name}",
         )
-    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     ax.set_xlabel("1 - specificity (false-positive rate)", fontsize=LABEL_SIZE, color=QUIET)
     ax.set_ylabel("sensitivity (true-positive rate)", fontsize=LABEL_SIZE, color=QUIET)
-    figure.legend(
+    ax.legend(
         title="area under the curve",
         title_fontproperties={"size": TEXT_SIZE, "weight": "bold"},
         alignment="left",
-        loc="outside right center",
+        loc="center left",
+        bbox_to_anchor=(1.03, 0.5),
         frameon=False,
         fontsize=TEXT_SIZE,
         labelcolor=INK,

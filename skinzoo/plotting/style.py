@@ -40,10 +40,23 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
 TITLE_SIZE, LABEL_SIZE, TEXT_SIZE = 11.0, 9.5, 8.5
 
 
-def new_figure(width: float, height: float, *, pad: float = 0.05) -> Figure:
-    """An empty figure of 150 dots per inch that keeps labels from overlapping; sizes and `pad` around axes in inches."""
-    layout = ConstrainedLayoutEngine(h_pad=pad, w_pad=pad)
+def new_figure(width: float, height: float, *, pad: float | None = 0.05) -> Figure:
+    """An empty figure of 150 dots per inch.
+
+    Args:
+        width: In inches.
+        height: In inches.
+        pad: Space around axes, in inches; the layout then keeps labels from overlapping. None: the caller places the
+            axes with `place`, which axes of a fixed aspect ratio need, because the layout cuts off their labels.
+    """
+    layout = None if pad is None else ConstrainedLayoutEngine(h_pad=pad, w_pad=pad)
     return Figure(figsize=(width, height), dpi=150, layout=layout, facecolor=BACKGROUND)
+
+
+def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at a distance from the left and upper edge of the figure, all in inches."""
+    across, down = figure.get_size_inches()
+    return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
 
 
 def quiet_axes(ax: Axes, *, grid: Literal["x", "y", "both"] | None = None) -> None:

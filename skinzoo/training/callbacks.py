@@ -40,9 +40,9 @@ class BestWeights(Callback):
         self.sign = 1.0 if higher_is_better(monitor) else -1.0
 
     def on_evaluation(self, trainer: Trainer, row: Row) -> None:
-        """Keep the weights if `row` beats the best so far."""
-        best = trainer.history.best
-        if best is None or self.sign * row[self.monitor] > self.sign * best[self.monitor]:
+        """Keep the weights if `row` beats the best so far; an undefined value beats nothing."""
+        best, value = trainer.history.best, row[self.monitor]
+        if value == value and (best is None or self.sign * value > self.sign * best[self.monitor]):
             trainer.history.best = row
             trainer.keep_weights()
 

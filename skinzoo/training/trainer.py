@@ -240,4 +240,4 @@ def _endless(loader: DataLoader[Batch]) -> Iterator[Batch]:
 
 
 def _is_convolutional(model: SkinModel) -> bool:
-    return model.cam_target().prefix_tokens == 0
+    return model.cam_targets()[0].prefix_tokens == 0

@@ -72,7 +72,7 @@ def test_zero_bytes(tmp_path):
 
 def test_error_page_saved_as_an_image_is_shown(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"<!DOCTYPE html><html><head><title>403 Forbidden</title></head></html>")
-    with pytest.raises(ImageDecodeError, match=r"403\?.*<!DOCTYPE html><html><head><title>403 Forb'") as caught:
+    with pytest.raises(ImageDecodeError, match=r"403\?.*<!DOCTYPE html><html><head><title>403 Fo'") as caught:
         read_image(tmp_path / "a.jpg")
     assert caught.value.code == "IMG_NOT_IMAGE"
 

@@ -68,6 +68,14 @@ def test_single_task(output, batch, task, part):
     assert output.mask_logits.grad is not None
 
 
+def test_output_without_use_cannot_overflow_in_half_precision(output, batch):
+    large = torch.full((4, 1, 6, 6), 6e4, dtype=torch.float16, requires_grad=True)  # their sum is infinite
+    loss = default_loss("classification")(output._replace(mask_logits=large), batch)["loss"]
+    loss.backward()
+    assert loss == CrossEntropy()(output.logits, batch.labels)
+    assert (large.grad == 0).all()
+
+
 def test_model_that_lacks_an_output_is_refused(output, batch):
     loss = default_loss(Task.MULTITASK)
     with pytest.raises(ConfigError, match=r"CrossEntropy needs the model's logits.*classification or multi-task model"):

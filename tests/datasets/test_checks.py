@@ -1,0 +1,294 @@
+"""Opening a folder in which everything is wrong: exactly the expected findings, and every row accounted for."""
+
+import io
+import struct
+import warnings
+import zlib
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skinzoo.datasets import load_dataset
+from skinzoo.datasets.base import Records
+from skinzoo.datasets.checks import CheckOptions, screen
+from skinzoo.datasets.decode import read_image
+from skinzoo.datasets.filesource import FileSource, check_relative
+from skinzoo.datasets.integrity import IntegrityWarning
+from skinzoo.errors import ConfigError, DataError, ImageDecodeError, IntegrityError, MaskError
+
+
+def png_bomb():
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    ihdr = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + ihdr + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+def noise(seed, mode="RGB"):
+    rng = np.random.default_rng(seed)
+    return Image.fromarray(rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)).convert(mode)
+
+
+def jpeg(seed):
+    buffer = io.BytesIO()
+    noise(seed).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def torture(tmp_path):
+    """One file per row of the catalogue, plus three good ones; returns the root and the expected codes."""
+    a, b = tmp_path / "root" / "melanoma", tmp_path / "root" / "nevus"
+    a.mkdir(parents=True)
+    b.mkdir()
+    for k in range(3):
+        noise(k).save(a / f"good{k}.jpg")
+    (a / "half.jpg").write_bytes(jpeg(10)[: len(jpeg(10)) // 2])
+    (a / "last60.jpg").write_bytes(jpeg(11)[:-60])
+    (a / "last2.jpg").write_bytes(jpeg(12)[:-2])
+    (a / "empty.jpg").touch()
+    (a / "page.jpg").write_bytes(b"<html>403 Forbidden</html>")
+    (a / "pointer.jpg").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    noise(13, "CMYK").save(a / "cmyk.jpg")
+    Image.fromarray(np.arange(40 * 48, dtype=np.uint16).reshape(40, 48)).save(a / "deep.png")
+    rgba = noise(14, "RGBA")
+    rgba.putalpha(128)
+    rgba.save(a / "alpha.png")
+    noise(15, "L").save(a / "grey.JPG")
+    noise(16).quantize(8).save(a / "palette.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    noise(17).save(a / "turned.Jpeg", exif=exif)
+    noise(18).save(a / "moving.gif", save_all=True, append_images=[noise(19)])
+    noise(20).save(a / "moving.png", save_all=True, append_images=[noise(21)])
+    noise(22).save(a / "pages.tif", save_all=True, append_images=[noise(23)])
+    (a / "bomb.png").write_bytes(png_bomb())
+    noise(24).save(a / "really_png.jpg", format="PNG")
+    noise(25).resize((8, 8)).save(a / "tiny.png")
+    Image.new("RGB", (48, 40), (120, 60, 50)).save(a / "flat.png")
+    noise(26).save(a / "ISIC_0000001.jpg")
+    noise(26).save(a / "ISIC_0000001(1).jpg")
+    noise(27).save(a / "ISIC_0000002.jpg")
+    noise(27).save(b / "ISIC_0000002.jpg")
+    noise(28).save(a / "twin_a.jpg")
+    noise(28).save(a / "twin_b.jpg")
+    noise(29).save(b / "fine.bmp")
+    noise(30).save(b / "fine.webp.png")
+    (b / "notes.docx").write_bytes(b"PK")
+    (b / ".DS_Store").write_bytes(b"x")
+    expected = {
+        "IMG_TRUNCATED": 3,
+        "IMG_EMPTY": 1,
+        "IMG_NOT_IMAGE": 1,
+        "LFS_POINTER": 1,
+        "IMG_CMYK": 1,
+        "IMG_BITDEPTH": 1,
+        "IMG_ALPHA": 1,
+        "IMG_GRAY": 1,
+        "IMG_PALETTE": 1,
+        "IMG_ORIENTATION": 1,
+        "IMG_MULTIFRAME": 3,
+        "IMG_TOO_LARGE": 1,
+        "IMG_FORMAT_MISMATCH": 1,
+        "IMG_DEGENERATE": 1,
+        "DUP_ID": 1,
+        "DUP_CONFLICT": 2,
+        "IDENTICAL_BYTES": 2,
+        "EXTRA_FILE": 1,
+    }
+    return tmp_path / "root", expected
+
+
+@pytest.mark.parametrize("check", ["quick", "full"])
+def test_torture_folder_gives_exactly_the_expected_findings(torture, check):
+    root, expected = torture
+    with pytest.warns(IntegrityWarning) as caught:
+        data = load_dataset("folder", root, check=check)
+    assert len(caught) == 1
+    report = data.integrity
+    expected = Counter(expected) + Counter({"IMG_DEGENERATE": int(check == "full")})  # one colour shows when decoded
+    assert report.counts() == dict(expected)
+    files = [p for p in root.rglob("*") if p.is_file() and p.name not in ("notes.docx", ".DS_Store")]
+    assert report.num_rows == len(files)
+    assert report.num_rows == report.num_ok + report.num_quarantined
+    assert len(data) == report.num_ok
+    quarantined = {f.path for f in report.findings if f.action == "quarantined"}
+    assert quarantined | set(data.records.images.tolist()) == {p.relative_to(root).as_posix() for p in files}
+    assert not quarantined & set(data.records.images.tolist())
+    for sample in data:
+        assert sample.image.dtype == np.uint8
+        assert sample.image.shape[2] == 3
+
+
+def test_strict_refuses_the_torture_folder(torture):
+    with pytest.raises(IntegrityError, match="IMG_TRUNCATED"):
+        load_dataset("folder", torture[0], strict=True)
+
+
+def test_check_none_looks_at_no_content(torture):
+    with pytest.warns(IntegrityWarning):
+        data = load_dataset("folder", torture[0], check="none")
+    assert set(data.integrity.counts()) == {"DUP_ID", "DUP_CONFLICT", "EXTRA_FILE"}
+    with pytest.raises(ImageDecodeError, match=r"^empty: .*empty\.jpg: zero bytes") as caught:
+        data[data.records.ids.tolist().index("empty")]
+    assert caught.value.code == "IMG_EMPTY"
+
+
+@pytest.mark.parametrize("bad", [{"check": "fast"}, {"duplicates": "merge"}, {"conflicts": "resolve"}])
+def test_unknown_options(bad):
+    with pytest.raises(ConfigError, match="is unknown; use"):
+        CheckOptions(**bad)
+
+
+def masked(root, write_image, masks):
+    ids = list(masks)
+    for k, name in enumerate(ids):
+        write_image(root / f"{name}.jpg", seed=k)
+    return Records.build(ids, images=[f"{i}.jpg" for i in ids], masks=[masks[i] for i in ids])
+
+
+@pytest.mark.parametrize("check", ["quick", "full"])
+def test_bad_masks_cost_the_mask_and_not_the_picture(tmp_path, write_image, write_mask, check):
+    write_mask(tmp_path / "same.png")
+    write_mask(tmp_path / "large.png", 72, 96)
+    write_mask(tmp_path / "turned.png", 32, 24)
+    (tmp_path / "half.png").write_bytes((tmp_path / "same.png").read_bytes()[:60])
+    Image.fromarray(np.tile(np.arange(32, dtype=np.uint8) * 8, (24, 1))).save(tmp_path / "grey.jpg")
+    noise(1, "P").resize((32, 24)).save(tmp_path / "colours.png")
+    names = ["same.png", "large.png", "turned.png", "half.png", "grey.jpg", "colours.png", "gone.png", ""]
+    records = masked(tmp_path, write_image, {f"i{k}": name for k, name in enumerate(names)})
+    usable, findings = screen(tmp_path, records, CheckOptions(check), class_names=(), expect_masks=True)
+    assert Counter(f.code for f in findings) == {
+        "MASK_RESIZED": 1,
+        "MASK_SIZE": 1,
+        "MASK_UNREADABLE": 1,
+        "MASK_VALUES": 2,
+        "FILE_MISSING": 1,
+        "MASK_MISSING": 1,
+    }
+    assert len(usable) == len(records)
+    assert usable.masks.tolist() == ["same.png", "large.png", *[""] * 6]
+    assert "transposed?" in next(f.message for f in findings if f.code == "MASK_SIZE")
+    assert all(f.action != "quarantined" for f in findings)
+
+
+def test_mask_is_resized_by_nearest_neighbour(tmp_path, write_image, write_mask):
+    write_image(tmp_path / "a.jpg")
+    write_mask(tmp_path / "m.png", 72, 96)
+    image, mask = FileSource(tmp_path).read("a.jpg", "m.png", "a")
+    large = np.asarray(Image.open(tmp_path / "m.png"))
+    assert image.shape == (24, 32, 3)
+    assert np.array_equal(mask, large[1::3, 1::3] // 255)  # the middle one of three pixels
+
+
+@pytest.mark.parametrize("orientation", [1, 6, 8])
+@pytest.mark.parametrize("drawn_on", ["displayed", "stored"])
+def test_mask_follows_the_picture_upright(tmp_path, orientation, drawn_on):
+    stored = np.zeros((24, 32, 3), np.uint8)
+    stored[3:9, 4:20] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(tmp_path / "a.png", exif=exif)
+    shown = FileSource(tmp_path).read("a.png", "", "a")[0]
+    Image.fromarray((stored if drawn_on == "stored" else shown)[..., 0]).save(tmp_path / "m.png")
+    image, mask = FileSource(tmp_path).read("a.png", "m.png", "a")
+    assert image.shape[:2] == ((24, 32) if orientation == 1 else (32, 24))
+    assert np.array_equal(mask, image[..., 0] // 255)
+
+
+def test_reading_tries_twice_and_then_names_id_and_path(tmp_path, write_image, monkeypatch):
+    write_image(tmp_path / "a.png")
+    source, calls = FileSource(tmp_path), []
+
+    def flaky(path, **options):
+        calls.append(path)
+        if len(calls) == 1:
+            raise ImageDecodeError("stale handle", "FILE_UNREADABLE")
+        return read_image(path, **options)
+
+    monkeypatch.setattr("skinzoo.datasets.filesource.read_image", flaky)
+    assert source.read("a.png", "", "id7")[0].shape == (24, 32, 3)
+    assert len(calls) == 2
+    monkeypatch.undo()
+    with pytest.raises(ImageDecodeError, match=r"^id7: .*gone\.png: the file does not exist") as caught:
+        source.read("gone.png", "", "id7")
+    assert caught.value.code == "FILE_MISSING"
+    (tmp_path / "m.png").write_bytes(b"no mask")
+    with pytest.raises(MaskError, match=r"^id7: .*m\.png: not an image") as caught:
+        source.read("a.png", "m.png", "id7")
+    assert caught.value.code == "MASK_UNREADABLE"
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../a.jpg", "a/../../b", "C:/x.jpg", "//host/x", "a\\b", "a\0b", "~/x"]
+)
+def test_paths_may_not_leave_the_root(tmp_path, path):
+    with pytest.raises(DataError, match="below the collection's folder"):
+        FileSource(tmp_path).read(path, "", "x")
+
+
+def test_plain_paths_pass():
+    assert check_relative("a b/..c/ISIC_1.jpg") == "a b/..c/ISIC_1.jpg"
+
+
+def test_symbolic_links_out_of_the_root_are_never_opened(tmp_path, write_image):
+    outside = write_image(tmp_path / "secret.jpg")
+    write_image(tmp_path / "root" / "nevus" / "a.jpg", seed=1)
+    write_image(tmp_path / "root" / "melanoma" / "b.jpg", seed=2)
+    (tmp_path / "root" / "nevus" / "link.jpg").symlink_to(outside)
+    (tmp_path / "root" / "nevus" / "alias.jpg").symlink_to(tmp_path / "root" / "melanoma" / "b.jpg")
+    with pytest.warns(IntegrityWarning, match="PATH_ESCAPE 1"):
+        data = load_dataset("folder", tmp_path / "root", conflicts="keep")
+    assert data.integrity.of("PATH_ESCAPE")[0].path == "nevus/link.jpg"
+    assert "nevus/alias.jpg" in data.records.images
+
+
+def test_duplicates_kept_on_request_have_unique_ids_and_one_group(torture):
+    with pytest.warns(IntegrityWarning):
+        data = load_dataset("folder", torture[0], duplicates="keep", conflicts="keep")
+    ids, groups = (
+        data.records.ids.tolist(),
+        dict(zip(data.records.ids.tolist(), data.records.groups.tolist(), strict=True)),
+    )
+    assert len(set(ids)) == len(ids)
+    assert {"ISIC_0000001", "ISIC_0000001#2", "ISIC_0000002", "ISIC_0000002#2"} <= set(ids)
+    assert groups["ISIC_0000001"] == groups["ISIC_0000001#2"]
+    assert groups["ISIC_0000002"] == groups["ISIC_0000002#2"]
+    assert groups["twin_a"] == groups["twin_b"]
+    assert groups["good0"] != groups["good1"]
+    assert {f.action for f in data.integrity.of("DUP_CONFLICT")} == {"kept"}
+
+
+def test_identical_bytes_merge_whole_lesions_and_conflicts_name_the_classes(tmp_path, write_image):
+    for k, name in enumerate("abcdef"):
+        write_image(tmp_path / f"{name}.png", seed=0 if name in "ad" else 1 if name in "ef" else k + 5)
+    records = Records.build(
+        list("abcdef"),
+        labels=[0, 0, 1, 0, 0, 1],
+        groups=["g1", "g1", "g3", "g2", "g4", "g5"],
+        images=[f"{n}.png" for n in "abcdef"],
+    )
+    usable, findings = screen(tmp_path, records, CheckOptions(), class_names=("MEL", "NV"))
+    assert dict(zip(usable.ids.tolist(), usable.groups.tolist(), strict=True)) == {
+        "a": "g1",
+        "b": "g1",
+        "c": "g3",
+        "d": "g1",
+    }
+    assert Counter((f.code, f.action) for f in findings) == {
+        ("IDENTICAL_BYTES", "kept"): 2,
+        ("DUP_CONFLICT", "quarantined"): 2,
+    }
+    assert "e = f stands under MEL and NV: e.png, f.png" in [f.message for f in findings]
+
+
+def test_nothing_wrong_is_silent(tmp_path, write_image):
+    for k in range(4):
+        write_image(tmp_path / "ab"[k % 2] / f"{k}.jpg", seed=k)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = load_dataset("folder", tmp_path, check="full", strict=True)
+    assert data.integrity.findings == ()
