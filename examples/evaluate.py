@@ -13,7 +13,7 @@ PARTS = ("train", "val", "test", "all")
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="folder written by the training, such as runs/demo/best")
-    parser.add_argument("--recipe", default="synthetic-multitask", choices=skinzoo.list_recipes(), help="as in training")
+    parser.add_argument("--recipe", default="synthetic-multitask", choices=skinzoo.list_recipes())
     parser.add_argument("--dataset", choices=skinzoo.list_datasets(), help="collection, instead of the recipe's")
     parser.add_argument("--data_dir", "--data-dir", help="folder of the collection")
     parser.add_argument("--part", default="test", choices=PARTS, help="of the recipe's split, or all")

@@ -68,8 +68,8 @@ def folder(
 ) -> SkinDataset:
     """Open a tree of class folders, with or without `Train` and `Test` above them.
 
-    The classes are the folders: the nine titles of `ISIC9` or names that all mean one of `ISIC2018` give those label
-    spaces, others a label space of their own in alphabetical order. The metadata column `official_split` keeps
+    The classes are the folders: the nine titles of `ISIC9`, or names of all seven classes of `ISIC2018`, give those
+    label spaces; others a label space of their own, in alphabetical order. The metadata column `official_split` keeps
     `"train"`, `"val"` or `"test"`.
 
     The id is the file's name without its ending. A byte-identical copy called `X(1)` beside `X` has the id `X`. Where
@@ -144,7 +144,7 @@ def _label_space(titles: set[str]) -> LabelSpace:
     if names == {ISIC9.title(code).casefold() for code in ISIC9}:
         return ISIC9
     try:
-        if len({ISIC2018.index(t) for t in titles}) == len(names):
+        if len({ISIC2018.index(t) for t in titles}) == len(names) == len(ISIC2018):
             return ISIC2018
     except LabelError:
         pass

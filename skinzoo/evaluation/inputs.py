@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from skinzoo.datasets.decode import read_image
 from skinzoo.datasets.sniff import IMAGE_SUFFIXES
-from skinzoo.errors import ConfigError, DatasetNotFoundError
+from skinzoo.errors import ConfigError, DatasetNotFoundError, ImageDecodeError
 from skinzoo.types import Sample
 
 PictureLike: TypeAlias = str | os.PathLike[str] | NDArray[Any] | Sample
@@ -34,7 +34,10 @@ def read_picture(picture: PictureLike, name: str = "array") -> tuple[str, NDArra
     path = Path(picture)
     if not path.is_file():
         raise DatasetNotFoundError(f"no picture at {path}; give the path of an image file.")
-    return path.stem, read_image(path).array
+    try:
+        return path.stem, read_image(path).array
+    except ImageDecodeError as error:
+        raise ImageDecodeError(f"{path}: {error}", error.code) from error
 
 
 def expand(inputs: PictureLike | Iterable[PictureLike]) -> list[PictureLike]:

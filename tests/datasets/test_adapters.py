@@ -280,8 +280,8 @@ def test_folder_below_a_long_title_and_in_lower_case(fake_isic9, tmp_path, silen
 @pytest.mark.parametrize(
     ("names", "space"),
     [
-        (("NV", "mel"), ISIC2018),
-        (("nevus", "melanoma", "basal cell carcinoma"), ISIC2018),
+        (("NV", "mel", "bcc", "AKIEC", "benign keratosis", "df", "vasc"), ISIC2018),
+        (("NV", "mel"), ("mel", "NV")),
         (("benign", "malignant"), BINARY),
         (("wart", "Acne"), ("Acne", "wart")),
     ],

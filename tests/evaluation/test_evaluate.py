@@ -1,0 +1,223 @@
+"""The oracle model answers from a table, so that every figure of the report is known beforehand."""
+
+import csv
+import json
+import math
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import skinzoo
+from skinzoo.datasets import Records
+from skinzoo.errors import ConfigError, EmptyLoaderError, LabelError
+from skinzoo.evaluation.inference import collect, metric_names
+from skinzoo.models import ModelConfig, SkinModel
+from skinzoo.taxonomy import ISIC2018, LabelSpace
+from skinzoo.types import IGNORE_INDEX, Batch, InputSpec, ModelOutput, Task
+
+
+class Oracle(SkinModel):
+    """Says of the n-th picture that it sees what it was told to say."""
+
+    def __init__(self, task, logits=None, masks=None, label_space=ISIC2018, size=32):
+        spec = InputSpec(size=(size, size))
+        super().__init__(ModelConfig("oracle", task, spec, label_space if task.has_labels else None))
+        self.anchor = torch.nn.Parameter(torch.zeros(1))
+        self.logits, self.masks, self.seen = logits, masks, 0
+
+    def predict_logits(self, images):
+        start, self.seen = self.seen, self.seen + len(images)
+        rows = [i % len(self.logits if self.logits is not None else self.masks) for i in range(start, self.seen)]
+        return ModelOutput(
+            None if self.logits is None else self.logits[rows], None if self.masks is None else self.masks[rows]
+        )
+
+
+@pytest.fixture(scope="module")
+def data():
+    return skinzoo.load_dataset("synthetic", num_images=28, size=32)
+
+
+def truth_masks(data):
+    """The masks at the model's size, as mask logits that are right everywhere."""
+    transform = skinzoo.Transform(InputSpec(size=(32, 32)))
+    return torch.stack([transform(s).mask for s in data]) * 20 - 10
+
+
+def test_a_perfect_model_scores_one(data):
+    logits = torch.nn.functional.one_hot(torch.tensor(data.records.labels), 7).float() * 30
+    report = skinzoo.evaluate(Oracle(Task.MULTITASK, logits, truth_masks(data)), data, batch_size=5)
+    assert not report.undefined
+    assert all(value == pytest.approx(1.0, abs=1e-9) for value in report.values.values())
+    assert not [e for e in report.examples if e.kind == "mistake"]
+
+
+def test_known_mistakes_give_known_figures(data):
+    labels = data.records.labels
+    predicted = labels.copy()
+    wrong = np.flatnonzero(labels == 0)[:2]
+    predicted[wrong] = 1
+    logits = torch.nn.functional.one_hot(torch.tensor(predicted), 7).float() * 4
+    logits[wrong[1]] *= 2  # the more confident mistake
+    masks = truth_masks(data)
+    masks[3] = -10.0  # one lesion missed altogether
+    report = skinzoo.evaluate(Oracle(Task.MULTITASK, logits, masks), data, batch_size=8, examples=4)
+    n = int((labels == 0).sum())
+    assert report["accuracy"] == pytest.approx(1 - 2 / 28)
+    assert report["balanced_accuracy"] == pytest.approx((6 + (n - 2) / n) / 7)
+    assert report["dice"] == report["iou"] == pytest.approx(27 / 28)
+    assert report.classification.confusion[0, 1] == 2
+    mistakes = [e.id for e in report.examples if e.kind == "mistake"]
+    assert mistakes == [data.records.ids[wrong[1]], data.records.ids[wrong[0]]]
+    panels = [e for e in report.examples if e.kind == "range"]
+    assert len(panels) == 4
+    assert panels[0].id == data.records.ids[3], "the worst comes first"
+
+
+def test_a_class_without_images_is_undefined_with_its_reason(data):
+    part = data.subset(np.flatnonzero(data.records.labels != 2))
+    logits = torch.nn.functional.one_hot(torch.tensor(part.records.labels), 7).float() * 30
+    report = skinzoo.evaluate(Oracle(Task.CLASSIFICATION, logits), part)
+    assert report["macro_f1"] == pytest.approx(1.0)
+    assert math.isnan(report.classification.per_class["BCC"]["auc"])
+    assert report.undefined["BCC/auc"] == report.undefined["BCC/f1"] == "no test images of this class"
+    assert "no test images" in report.text()
+    assert "no test images" in skinzoo.evaluation.page.render_page(report, [])
+    assert json.dumps(report.to_dict())
+
+
+def test_partial_labels_and_masks_are_left_out_and_counted(data):
+    r = data.records
+    labels, masks = r.labels.copy(), r.masks.copy()
+    labels[:4], masks[10:] = IGNORE_INDEX, ""
+    part = data.subset(range(28))
+    part.records = Records.build(r.ids, labels=labels, groups=r.groups, images=r.images, masks=masks)
+    logits = torch.nn.functional.one_hot(torch.tensor(r.labels), 7).float() * 30
+    report = skinzoo.evaluate(Oracle(Task.MULTITASK, logits, truth_masks(data)), part, batch_size=9)
+    assert (report.classification.num_samples, report.classification.num_unlabelled) == (24, 4)
+    assert report.segmentation.num_samples == 10
+    assert report.outcome.mask_rows.tolist() == list(range(10))
+
+
+def test_a_segmenter_is_reported_without_classes(data, tmp_path):
+    report = skinzoo.evaluate(Oracle(Task.SEGMENTATION, masks=truth_masks(data)), data)
+    assert report.classification is None
+    assert list(report.values) == ["dice", "iou", "dice_pooled", "iou_pooled"]
+    report.save(tmp_path)
+    assert not (tmp_path / "confusion_matrix.png").exists()
+    with (tmp_path / "predictions.csv").open() as file:
+        assert next(csv.reader(file)) == ["id", "dice", "iou"]
+
+
+def test_collect_puts_the_mode_back_and_averages_the_loss_over_samples():
+    batches = [
+        Batch(torch.zeros(n, 3, 32, 32), torch.zeros(n, dtype=torch.int64), None, [f"{n}{i}" for i in range(n)])
+        for n in (3, 1)
+    ]
+    model = Oracle(Task.CLASSIFICATION, torch.zeros(4, 7)).train()
+    outcome = collect(model, batches, loss=lambda _o, b: {"loss": torch.tensor(float(len(b.ids)))})
+    assert outcome.losses == {"loss": (3 * 3 + 1 * 1) / 4}
+    assert model.training
+    assert outcome.ids == ["30", "31", "32", "10"]
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_metric_names_are_those_that_are_measured(task, data):
+    model = Oracle(
+        task, torch.zeros(1, 7) if task.has_labels else None, truth_masks(data)[:1] if task.has_masks else None
+    )
+    loader = skinzoo.make_loader(data, skinzoo.Transform(model.input_spec), batch_size=14)
+    outcome = collect(model, loader, loss=lambda *_: {"loss": torch.tensor(1.0)})
+    assert list(outcome.scores()) == metric_names(task)
+
+
+class Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.sources, self.tags = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.sources += [v for k, v in attrs if k in ("src", "href")]
+
+
+def test_save_writes_a_page_that_needs_nothing_else(data, tmp_path):
+    model = skinzoo.create_model("multitask", backbone_weights=None, image_size=32, seed=0)
+    report = skinzoo.evaluate(model, data)
+    history = skinzoo.History()
+    history.rows = [{"step": 1.0, "epoch": 1.0, "lr": 0.1, "train_loss": 2.0, "seconds": 1.0}]
+    report.add_figure("Learning curves", history.figure(), "how it went")
+    index = report.save(tmp_path / "new" / "report")
+    assert {p.name for p in index.parent.iterdir()} == {
+        "index.html",
+        "report.json",
+        "classification_report.txt",
+        "predictions.csv",
+        "confusion_matrix.png",
+        "confident_mistakes.png",
+        "segmentation_panels.png",
+        "learning_curves.png",
+    }
+    page = Page()
+    page.feed(index.read_text("utf-8"))
+    assert page.tags.count("img") == 4
+    assert all(s.startswith("data:image/png;base64,") for s in page.sources)
+    assert "script" not in page.tags
+    for path in index.parent.glob("*.png"):
+        with Image.open(path) as picture:
+            assert picture.width > 300
+    saved = json.loads((index.parent / "report.json").read_text())
+    assert saved["metrics"]["accuracy"] == report["accuracy"]
+    assert saved["confusion_matrix"] == report.classification.confusion.tolist()
+    with (index.parent / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [r["id"] for r in rows] == data.records.ids.tolist()
+    right = np.mean([r["label"] == r["predicted"] for r in rows])
+    assert right == pytest.approx(report["accuracy"])
+    assert np.mean([float(r["dice"]) for r in rows]) == pytest.approx(report["dice"], abs=1e-5)
+
+
+def test_names_from_the_data_are_escaped(data, tmp_path):
+    evil = LabelSpace("evil", ("<script>alert(1)</script>", *ISIC2018.classes[1:]))
+    copy = data.subset(range(len(data)))
+    copy.label_space = evil
+    report = skinzoo.evaluate(Oracle(Task.CLASSIFICATION, torch.eye(7), label_space=evil), copy)
+    text = report.save(tmp_path).read_text("utf-8")
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_the_printed_table_carries_the_headlines(data):
+    report = skinzoo.evaluate(Oracle(Task.CLASSIFICATION, torch.eye(7)), data)
+    assert re.search(rf"macro F1 +{report['macro_f1']:.4f}", str(report))
+    assert "melanoma" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda d: d.subset([]), EmptyLoaderError),
+        (lambda d: relabelled(d, ("a", "b")), LabelError),
+        (lambda d: relabelled(d, tuple(reversed(ISIC2018.classes))), LabelError),
+    ],
+)
+def test_collections_that_do_not_fit(data, change, error):
+    with pytest.raises(error):
+        skinzoo.evaluate(Oracle(Task.CLASSIFICATION, torch.eye(7)), change(data))
+
+
+def relabelled(data, classes):
+    copy = data.subset(range(len(data)))
+    copy.label_space = LabelSpace("other", classes)
+    return copy
+
+
+def test_nothing_to_score_is_an_error(data):
+    copy = data.subset(range(4))
+    copy.records = Records.build(copy.records.ids, images=copy.records.images)
+    with pytest.raises(ConfigError, match=r"needs class labels or masks, and .* has none"):
+        skinzoo.evaluate(Oracle(Task.MULTITASK, torch.eye(7), truth_masks(data)), copy)
