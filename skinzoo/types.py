@@ -27,6 +27,10 @@ class Task(StrEnum):
     SEGMENTATION = "segmentation"
     MULTITASK = "multitask"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Task:
+        raise ConfigError(f"unknown task {value!r}; expected one of {', '.join(cls)}.")
+
     @property
     def has_labels(self) -> bool:
         """True if the model predicts a class."""

@@ -19,7 +19,7 @@ from skinzoo.metrics import (
     classification_metrics,
     segmentation_metrics,
 )
-from skinzoo.models import SkinModel
+from skinzoo.models import SkinModel, evaluation_mode
 from skinzoo.types import Batch, ModelOutput, Task
 
 Loss = Callable[[ModelOutput, Batch], Mapping[str, Tensor]]
@@ -82,7 +82,6 @@ def collect(
     *,
     loss: Loss | None = None,
     device: torch.device | str = "cpu",
-    watch: Callable[[Batch, ModelOutput], Any] | None = None,
 ) -> Outcome:
     """Run a model over a loader, in evaluation mode and without gradients; its mode is put back afterwards.
 
@@ -91,7 +90,6 @@ def collect(
         loader: Batches.
         loss: To measure too.
         device: Where to compute.
-        watch: Called with each batch and output, on the device.
 
     Raises:
         EmptyLoaderError: The loader gives no batch.
@@ -99,29 +97,22 @@ def collect(
     ids: list[str] = []
     columns: dict[str, list[NDArray[Any]]] = defaultdict(list)
     totals: dict[str, float] = defaultdict(float)
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            for batch in loader:
-                images, labels = batch.images.to(device), batch.labels.to(device)
-                masks = batch.masks.to(device) if batch.masks is not None else None
-                batch = batch._replace(images=images, labels=labels, masks=masks)
-                output = model(images)
-                columns["labels"].append(labels.cpu().numpy())
-                if output.logits is not None:
-                    columns["probabilities"].append(output.logits.double().softmax(1).cpu().numpy())
-                if output.mask_logits is not None and masks is not None:
-                    rows = torch.nonzero(~masks.flatten(1).isnan().any(1)).flatten()
-                    columns["mask_rows"].append(rows.cpu().numpy() + len(ids))
-                    columns["mask_counts"].append(_overlap(output.mask_logits[rows], masks[rows]))
-                for name, value in loss(output, batch).items() if loss is not None else ():
-                    totals[name] += float(value) * len(batch.ids)
-                ids += batch.ids
-                if watch is not None:
-                    watch(batch, output)
-    finally:
-        model.train(training)
+    with evaluation_mode(model), torch.no_grad():
+        for batch in loader:
+            images, labels = batch.images.to(device), batch.labels.to(device)
+            masks = batch.masks.to(device) if batch.masks is not None else None
+            batch = batch._replace(images=images, labels=labels, masks=masks)
+            output = model(images)
+            columns["labels"].append(labels.cpu().numpy())
+            if output.logits is not None:
+                columns["probabilities"].append(output.logits.double().softmax(1).cpu().numpy())
+            if output.mask_logits is not None and masks is not None:
+                rows = torch.nonzero(~masks.flatten(1).isnan().any(1)).flatten()
+                columns["mask_rows"].append(rows.cpu().numpy() + len(ids))
+                columns["mask_counts"].append(_overlap(output.mask_logits[rows], masks[rows]))
+            for name, value in loss(output, batch).items() if loss is not None else ():
+                totals[name] += float(value) * len(batch.ids)
+            ids += batch.ids
     if not ids:
         raise EmptyLoaderError("the loader gave no batch; the collection or the part of it is empty.")
     return Outcome(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from skinzoo.errors import ConfigError
 from skinzoo.evaluation.inputs import PictureLike, expand, read_picture
-from skinzoo.models import SkinModel
+from skinzoo.models import SkinModel, evaluation_mode
 from skinzoo.transforms import Transform, restore
 from skinzoo.types import Sample
 
@@ -82,26 +82,21 @@ def predict(model: SkinModel, inputs: PictureLike | Iterable[PictureLike], *, ba
     transform = Transform(model.input_spec)
     device = next(model.parameters()).device
     predictions: list[Prediction] = []
-    training = model.training
-    model.eval()
-    try:
-        for start in range(0, len(pictures), batch_size):
-            numbered = enumerate(pictures[start : start + batch_size], start)
-            read = [read_picture(picture, f"array_{i}") for i, picture in numbered]
-            tensors = [torch.as_tensor(transform(Sample(name, image)).image) for name, image in read]
-            with torch.no_grad():
-                output = model(torch.stack(tensors).to(device))
-            probabilities = output.logits.double().softmax(1).tolist() if output.logits is not None else None
-            masks = output.mask_logits.sigmoid()[:, 0].float().cpu().numpy() if output.mask_logits is not None else None
-            classes = model.label_space.classes if model.label_space else ()
-            for i, (name, image) in enumerate(read):
-                predictions.append(
-                    Prediction(
-                        name,
-                        dict(zip(classes, probabilities[i], strict=True)) if probabilities is not None else {},
-                        restore(masks[i], image.shape[:2], model.input_spec) if masks is not None else None,
-                    )
+    classes = model.label_space.classes if model.label_space else ()
+    for start in range(0, len(pictures), batch_size):
+        numbered = enumerate(pictures[start : start + batch_size], start)
+        read = [read_picture(picture, f"array_{i}") for i, picture in numbered]
+        tensors = [torch.as_tensor(transform(Sample(name, image)).image) for name, image in read]
+        with evaluation_mode(model), torch.no_grad():
+            output = model(torch.stack(tensors).to(device))
+        probabilities = output.logits.double().softmax(1).tolist() if output.logits is not None else None
+        masks = output.mask_logits.sigmoid()[:, 0].float().cpu().numpy() if output.mask_logits is not None else None
+        for i, (name, image) in enumerate(read):
+            predictions.append(
+                Prediction(
+                    name,
+                    dict(zip(classes, probabilities[i], strict=True)) if probabilities is not None else {},
+                    restore(masks[i], image.shape[:2], model.input_spec) if masks is not None else None,
                 )
-    finally:
-        model.train(training)
+            )
     return predictions

@@ -12,7 +12,7 @@ from skinzoo.datasets import SkinDataset, make_loader
 from skinzoo.errors import ConfigError, LabelError
 from skinzoo.evaluation.inference import Outcome, collect
 from skinzoo.evaluation.report import Example, Report
-from skinzoo.models import SkinModel
+from skinzoo.models import SkinModel, evaluation_mode
 from skinzoo.transforms import Transform, denormalise
 
 
@@ -110,10 +110,9 @@ def _examples(
     chosen += [(row, "mistake") for row in _confident_mistakes(outcome, count)]
     examples = []
     device = next(model.parameters()).device
-    model.eval()
     for row, kind in chosen:
         sample = transform(dataset[row])
-        with torch.no_grad():
+        with evaluation_mode(model), torch.no_grad():
             output = model(torch.as_tensor(sample.image)[None].to(device))
         examples.append(
             Example(

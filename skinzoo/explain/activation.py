@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from skinzoo.errors import ConfigError
-from skinzoo.models import CamTarget, SkinModel
+from skinzoo.models import CamTarget, SkinModel, evaluation_mode
 from skinzoo.types import ModelOutput
 
 MIN_CELLS = 4
@@ -57,15 +57,12 @@ def activation_map(model: SkinModel, images: Tensor, score: Score) -> Tensor:
         torch.set_grad_enabled(True)
         return captured[0].clone()  # what follows may work in place, which a leaf does not allow
 
-    training = model.training
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad(), evaluation_mode(model):
         handle = target.layer.register_forward_hook(cut)
         try:
-            output = model.eval()(images.clone())
-            (gradient,) = torch.autograd.grad(score(output).sum(), captured[0])
+            (gradient,) = torch.autograd.grad(score(model(images.clone())).sum(), captured[0])
         finally:
             handle.remove()
-            model.train(training)
         size = (images.shape[2], images.shape[3])
         activation, gradient = (channels_first(t, target, size) for t in (captured[0].detach(), gradient))
         weighted = (activation * gradient.mean((2, 3), keepdim=True)).sum(1, keepdim=True).relu()
@@ -89,13 +86,9 @@ def input_gradient(model: SkinModel, images: Tensor, score: Score) -> Tensor:
     Returns:
         Maps (N, H, W) in [0, 1], each scaled to its own range.
     """
-    training = model.training
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad(), evaluation_mode(model):
         pixels = images.clone().requires_grad_(True)
-        try:
-            (gradient,) = torch.autograd.grad(score(model.eval()(pixels)).sum(), pixels)
-        finally:
-            model.train(training)
+        (gradient,) = torch.autograd.grad(score(model(pixels)).sum(), pixels)
     return _to_unit_range(gradient.abs().amax(1))
 
 

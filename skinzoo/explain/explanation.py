@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skinzoo.errors import ConfigError
 from skinzoo.evaluation.inputs import PictureLike, read_picture
 from skinzoo.explain.activation import Score, activation_map, class_score, input_gradient, lesion_score
-from skinzoo.models import SkinModel
+from skinzoo.models import SkinModel, evaluation_mode
 from skinzoo.transforms import Transform, restore
 from skinzoo.types import Sample
 
@@ -94,10 +94,8 @@ def _explain(
     pixels = Transform(model.input_spec)(Sample(name, image)).image
     device = next(model.parameters()).device
     images = torch.as_tensor(pixels)[None].to(device)
-    with torch.no_grad():
-        training = model.training
-        output = model.eval()(images)
-        model.train(training)
+    with evaluation_mode(model), torch.no_grad():
+        output = model(images)
     index = _target_index(model, target, output.logits)
     score: Score
     if index is None:

@@ -37,10 +37,7 @@ def default_loss(
         UnknownNameError: No such loss.
         ConfigError: No such task, a loss of the wrong task, or a value out of range.
     """
-    try:
-        task = Task(task)
-    except ValueError as error:
-        raise ConfigError(f"unknown task {task!r}; expected one of {', '.join(Task)}.") from error
+    task = Task(task)
     for name, part in ((classification, Task.CLASSIFICATION), (segmentation, Task.SEGMENTATION)):
         if LOSSES.resolve(name).facets["task"] != part:
             raise ConfigError(f"{name!r} is no {part} loss; choose from {', '.join(list_losses(task=part))}.")

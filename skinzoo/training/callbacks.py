@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from skinzoo.files import atomic_path
 from skinzoo.metrics import higher_is_better
 from skinzoo.training.history import Row, format_row
 
@@ -81,6 +82,11 @@ class Writer(Callback):
         trainer.model.save_pretrained(self.folder / "last", **row)
         if row is trainer.history.best:
             trainer.model.save_pretrained(self.folder / "best", **row)
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Draw the curves."""
+        with atomic_path(self.folder / "learning_curves.png") as temporary:
+            trainer.history.figure().savefig(temporary, dpi=120)
 
 
 class Printer(Callback):

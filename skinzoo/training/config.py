@@ -82,11 +82,15 @@ class TrainConfig:
             "patience",
         ):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ConfigError(f"{name} must be positive, got {value!r}.")
+            if value is not None and not (_is_number(value) and value > 0):
+                raise ConfigError(f"{name} must be a positive number, got {value!r}.")
+        for name in ("epochs", "num_steps", "eval_every", "batch_size", "patience", "seed", "num_workers"):
+            if not isinstance(getattr(self, name), int | None) or isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} must be a whole number, got {getattr(self, name)!r}.")
         for name in ("weight_decay", "seed", "num_workers"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} must not be negative, got {getattr(self, name)!r}.")
+            value = getattr(self, name)
+            if not (_is_number(value) and value >= 0):
+                raise ConfigError(f"{name} must be a number of at least 0, got {value!r}.")
         if self.optimizer not in ("adamw", "adam"):
             raise ConfigError(f"unknown optimizer {self.optimizer!r}; use 'adamw' or 'adam'.")
 
@@ -97,3 +101,7 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -49,6 +49,14 @@ class Engine:
         distributed.broadcast(tensor, src=0)
         return cast("list[float]", tensor.tolist())
 
+    def share(self, model: nn.Module) -> None:
+        """Give every process the main process's weights."""
+        if self.world_size > 1:
+            for tensor in model.state_dict().values():
+                dense = tensor.contiguous()  # channels-last tensors cannot be sent as they are
+                distributed.broadcast(dense, src=0)
+                tensor.copy_(dense)
+
 
 def pick_device(name: str = "auto") -> torch.device:
     """A device by name; `"auto"` takes the accelerator if there is one.

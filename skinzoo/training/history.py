@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from skinzoo.files import atomic_path, write_text
+from skinzoo.files import write_text
 
 Row = dict[str, float]
 
@@ -40,14 +40,12 @@ class History:
         return list(dict.fromkeys(name for row in self.rows for name in row))
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write `history.csv` and `learning_curves.png`."""
+        """Write `history.csv`."""
         text = io.StringIO()
         writer = csv.DictWriter(text, self.columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
         write_text(Path(folder) / "history.csv", text.getvalue())
-        with atomic_path(Path(folder) / "learning_curves.png") as temporary:
-            self.figure().savefig(temporary, dpi=120)
 
     def figure(self) -> Any:
         """Learning curves as a matplotlib figure."""

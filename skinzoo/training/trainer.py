@@ -91,8 +91,9 @@ class Trainer:
         with start_engine(self.config.device) as engine:
             callbacks = self._callbacks(val) if engine.is_main else []
             self._run(engine, train, val, callbacks)
-        if self._best:
-            self.model.load_state_dict(self._best)
+            if self._best:
+                self.model.load_state_dict(self._best)
+            engine.share(self.model)
         self.model.eval()
         return self.history
 
@@ -140,7 +141,7 @@ class Trainer:
             bar.update()
             done = step + 1
             minutes = (time.monotonic() - start) / 60
-            (out_of_time,) = engine.agree([float(c.max_minutes is not None and minutes >= c.max_minutes)])
+            out_of_time = c.max_minutes is not None and bool(engine.agree([float(minutes >= c.max_minutes)])[0])
             if done % every == 0 or done == total or out_of_time:
                 row = {"step": float(done), "epoch": done / len(loader), "lr": lr, **tally.means()}
                 tally = Tally()

@@ -21,6 +21,7 @@ from skinzoo.errors import (
     LeakageError,
 )
 from skinzoo.taxonomy import ISIC9
+from skinzoo.tensors import load_tensors
 from skinzoo.training import Callback, Schedule, TrainConfig, Trainer
 from skinzoo.training.optim import build_optimizer, parameter_groups
 from skinzoo.types import IGNORE_INDEX
@@ -312,6 +313,10 @@ class TestBadInput:
             {"schedule": "linear"},
             {"patience": 0},
             {"max_minutes": 0},
+            {"epochs": "3"},
+            {"batch_size": 2.5},
+            {"seed": None},
+            {"num_workers": True},
         ],
     )
     def test_configurations_that_make_no_sense(self, bad):
@@ -334,6 +339,9 @@ model = skinzoo.create_model("simple_cnn", image_size=32, seed=0, dropout=0.0)
 config = skinzoo.TrainConfig(num_steps=5, batch_size=8, lr=1e-3, device="cpu", verbose=False, output_dir=sys.argv[1])
 train, val = data.split((0.7, 0.3))
 skinzoo.Trainer(model, config).fit(train.subset(range(32)), val)
+import os
+from skinzoo.tensors import save_tensors
+save_tensors(sys.argv[1] + "/rank" + os.environ.get("RANK", "0"), model.state_dict())
 """
 
 
@@ -354,6 +362,8 @@ def test_two_processes_give_the_weights_of_one(tmp_path):
     for command in (one, two):
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
+    ranks = [load_tensors(tmp_path / "two" / f"rank{r}") for r in (0, 1)]
+    assert same(*ranks), "every process ends with the best weights"
     first, second = (
         skinzoo.create_model(f"local-dir:{tmp_path / run / 'last'}").state_dict() for run in ("one", "two")
     )
