@@ -4,6 +4,7 @@ python examples/explain.py --model runs/demo/best --image_path lesion.jpg --save
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import skinzoo
@@ -27,11 +28,17 @@ def main() -> None:
     model = skinzoo.create_model(f"local-dir:{args.model}")
     path = Path(args.image_path)
     pictures = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+    if not pictures:
+        sys.exit(f"error: no picture in {path}.")
     for picture in pictures:
         explanation = METHODS[args.method](model, picture, target=args.target)
-        saved = explanation.save(Path(args.save_dir) / f"{args.method}_{explanation.id}.png")
+        inside = picture.relative_to(path).parent if path.is_dir() else Path()
+        saved = explanation.save(Path(args.save_dir) / inside / f"{args.method}_{picture.name}.png")
         print(f"{explanation.id}: {explanation.target} ({explanation.probability:.1%})  {saved}")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except skinzoo.SkinzooError as error:
+        sys.exit(f"error: {error}")

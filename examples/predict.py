@@ -5,6 +5,7 @@ python examples/predict.py --model runs/demo/best --image_path lesion.jpg
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from PIL import Image
@@ -36,9 +37,14 @@ def main() -> None:
         (folder / "predictions.json").write_text(json.dumps([p.to_dict() for p in predictions], indent=2))
         for p in predictions:
             if p.mask is not None:
-                Image.fromarray(p.mask * 255).save(folder / f"{p.id}_mask.png")
+                path = folder / f"{p.id}_mask.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(p.mask * 255).save(path)
         print(f"written to {folder.resolve()}")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except skinzoo.SkinzooError as error:
+        sys.exit(f"error: {error}")

@@ -9,6 +9,8 @@ Without arguments: class and mask of drawn lesions, in about a minute on two CPU
 
 import argparse
 import dataclasses
+import json
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ def parse_arguments() -> argparse.Namespace:
     option("num_workers", type=int, help="processes that load data")
     option("device", help="'auto', 'cpu', 'cuda' ...")
     option("seed", type=int, help="of split, weights, order and augmentation (default 42)")
+    option("monitor", help="what the best weights are chosen by, such as val_loss or val_dice")
     option("save_dir", help="where to write (default runs/<time>-<recipe>)")
     option("overwrite", action="store_true", help="start anew in a save_dir that holds an earlier run")
     return parser.parse_args()
@@ -53,12 +56,13 @@ def adapted_recipe(args: argparse.Namespace) -> skinzoo.Recipe:
         "batch_size": args.batch_size,
         "lr": args.learning_rate,
         "augmentation": args.augmentation,
+        "monitor": args.monitor or (None if args.model in (None, recipe.model) else "val_loss"),
         "num_workers": args.num_workers,
         "device": args.device,
         "seed": args.seed,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
-    if args.epochs or args.num_steps:
+    if args.epochs is not None or args.num_steps is not None:
         changes |= {"epochs": args.epochs, "num_steps": args.num_steps}
     folder = args.save_dir or f"runs/{datetime.now():%Y-%m-%d-%H%M%S}-{args.recipe}"
     train = dataclasses.replace(recipe.train, output_dir=folder, overwrite=args.overwrite, **changes)
@@ -76,6 +80,16 @@ def adapted_recipe(args: argparse.Namespace) -> skinzoo.Recipe:
         dataset=args.dataset or recipe.dataset,
         dataset_options=recipe.dataset_options if args.dataset in (None, recipe.dataset) else {},
     )
+
+
+def write_run(folder: Path, args: argparse.Namespace, recipe: skinzoo.Recipe, parts: dict[str, Any]) -> None:
+    """Write down what was trained on what, so that `evaluate.py` finds the same test images again."""
+    run = {
+        "recipe": dataclasses.asdict(recipe),
+        "data_dir": str(Path(args.data_dir).resolve()) if args.data_dir else None,
+        "parts": {name: part.records.ids.tolist() for name, part in parts.items()},
+    }
+    (folder / "run.json").write_text(json.dumps(run, indent=2))
 
 
 def main() -> None:
@@ -101,6 +115,7 @@ def main() -> None:
     trainer = skinzoo.Trainer(model, recipe.train, loss=loss)
     history = trainer.fit(train, val)
 
+    write_run(folder, args, recipe, {"train": train, "val": val, "test": test})
     report = skinzoo.evaluate(model, test, batch_size=recipe.train.batch_size)
     report.add_figure("Learning curves", history.figure(), "One point an evaluation; the dashed line marks the best.")
     for number in range(min(3, len(test))):
@@ -116,4 +131,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except skinzoo.SkinzooError as error:
+        sys.exit(f"error: {error}")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
+import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from skinzoo.errors import ConfigError
 
 
 @contextmanager
@@ -44,18 +49,67 @@ def write_text(target: str | os.PathLike[str], text: str) -> Path:
 
 
 def write_json(target: str | os.PathLike[str], value: Any) -> Path:
-    """Write strict JSON atomically: NaN becomes null, because other languages' parsers refuse NaN."""
-    return write_text(target, json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write strict JSON atomically.
+
+    NaN and infinities become null, because other languages' parsers refuse them; NumPy numbers and paths become plain.
+
+    Raises:
+        ConfigError: A value that JSON cannot hold; nothing is written.
+    """
+    return write_text(target, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _finite(value: Any) -> Any:
+def write_csv(target: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
+    """Write a comma separated UTF-8 table atomically, with a line feed after each line.
+
+    A text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return gets an apostrophe in front, because a
+    spreadsheet would run it as a formula. Numbers stay numbers, negative ones too; None becomes an empty cell.
+
+    Raises:
+        ConfigError: A row is longer or shorter than the header; nothing is written.
+    """
+    lines = [_csv_line(header)]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise ConfigError(f"row {number} has {len(row)} cells under {len(header)} columns; give equally many.")
+        lines.append(_csv_line(row))
+    return write_text(target, "".join(lines))
+
+
+def _csv_line(cells: Sequence[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(map(_harmless, cells))  # so that it quotes both in a cell
+    return line.getvalue()[:-2] + "\n"
+
+
+def _harmless(cell: object) -> object:
+    if isinstance(cell, int | float) or cell is None or hasattr(cell, "__float__"):  # NumPy numbers as well
+        return cell
+    text = str(cell)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def plain(value: Any) -> Any:
+    """A value in JSON's own types.
+
+    Raises:
+        ConfigError: There is no such value.
+    """
     if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    return value
+        return [plain(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        return plain(value.item())
+    raise ConfigError(
+        f"{value!r} ({type(value).__name__}) cannot be written as JSON; give plain numbers, texts and lists."
+    )
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

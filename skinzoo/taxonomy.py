@@ -34,13 +34,18 @@ class LabelSpace:
     malignant: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.classes, list | tuple) or not all(isinstance(c, str) and c for c in self.classes):
+            raise ConfigError(
+                f"LabelSpace {self.name!r}: classes must be a list of names in order, got {self.classes!r}."
+            )
         object.__setattr__(self, "classes", tuple(self.classes))
         object.__setattr__(self, "malignant", frozenset(self.malignant))
-        if not self.classes or len(set(self.classes)) != len(self.classes):
+        if not self.classes or len({c.casefold() for c in self.classes}) != len(self.classes):
             raise ConfigError(
-                f"LabelSpace {self.name!r} needs at least one class, each once; got {list(self.classes)}."
+                f"LabelSpace {self.name!r} needs one class or more, each once in any case; got {list(self.classes)}."
             )
-        for what, codes in (("titles", self.titles), ("aliases", self.aliases.values()), ("malignant", self.malignant)):
+        mentioned = {"titles": self.titles, "aliases": self.aliases.values(), "malignant": self.malignant}
+        for what, codes in mentioned.items():
             if unknown := set(codes) - set(self.classes):
                 raise ConfigError(
                     f"LabelSpace {self.name!r}: {what} speak of {sorted(unknown)}, not among its classes."

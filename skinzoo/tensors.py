@@ -69,6 +69,23 @@ def load_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     return tensors
 
 
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What `save_tensors` was given as metadata; empty for a file of another origin.
+
+    Raises:
+        WeightsError: The file is absent or damaged.
+        UnsafeWeightsError: The file is not safetensors.
+    """
+    refuse_unsafe(Path(path))
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("skinzoo", "{}")
+        found = json.loads(text)
+    except (SafetensorError, ValueError) as error:
+        raise WeightsError(f"{path} is damaged ({error}); download or save it again.") from error
+    return found if isinstance(found, dict) else {}
+
+
 def refuse_unsafe(path: Path) -> None:
     """Look at the first bytes and raise unless the file can be safetensors.
 

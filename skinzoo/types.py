@@ -50,8 +50,8 @@ class InputSpec:
 
     Args:
         size: Height and width in pixels.
-        mean: Per channel, of values in [0, 1]. `(0, 0, 0)` together with `std=(1, 1, 1)` means plain [0, 1] scaling.
-        std: Per channel, of values in [0, 1].
+        mean: Per channel, in [0, 1]. `(0, 0, 0)` together with `std=(1, 1, 1)` means plain [0, 1] scaling.
+        std: Per channel, in (0, 1].
         interpolation: For images; masks are always nearest-neighbour.
         crop: `"none"` squashes the whole picture to `size`. `"center"` resizes the short side to `size / crop_fraction`
             and cuts `size` from the centre (224 / 0.875 = 256).
@@ -70,14 +70,15 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         for name in ("size", "mean", "std"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            value = getattr(self, name)
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list | tuple) else (value,))
         checks = {
             "size": len(self.size) == 2 and all(isinstance(s, int) and 0 < s <= 8192 for s in self.size),
-            "mean": len(self.mean) == 3,
-            "std": len(self.std) == 3 and all(s > 0 for s in self.std),
+            "mean": len(self.mean) == 3 and all(isinstance(m, int | float) and 0 <= m <= 1 for m in self.mean),
+            "std": len(self.std) == 3 and all(isinstance(s, int | float) and 0 < s <= 1 for s in self.std),
             "interpolation": self.interpolation in ("bilinear", "bicubic"),
             "crop": self.crop in ("none", "center"),
-            "crop_fraction": 0 < self.crop_fraction <= 1,
+            "crop_fraction": isinstance(self.crop_fraction, int | float) and 0 < self.crop_fraction <= 1,
         }
         for name, good in checks.items():
             if not good:

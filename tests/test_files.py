@@ -1,10 +1,13 @@
+import csv
 import hashlib
 import json
 import stat
 
+import numpy as np
 import pytest
 
-from skinzoo.files import atomic_path, sha256_of, write_json, write_text
+from skinzoo.errors import ConfigError
+from skinzoo.files import atomic_path, sha256_of, write_csv, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_leftover(tmp_path):
@@ -35,6 +38,29 @@ def test_json_is_strict(tmp_path):
         "b": [None, 1.5],
         "c": {"d": [1, "é"]},
     }
+
+
+def test_csv_keeps_numbers_and_disarms_formulas(tmp_path):
+    cells = ["=1+1", "+a", "-b", "@c", "\td", "\re", "a-b", 'said "é", so', "two\nlines", ""]
+    path = write_csv(tmp_path / "x.csv", ["-text", "number"], [(c, -1.5) for c in cells])
+    assert b"\r\n" not in path.read_bytes()
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["'-text", "number"]
+    assert [row[0] for row in rows] == [f"'{c}" for c in cells[:6]] + cells[6:]
+    assert {row[1] for row in rows} == {"-1.5"}
+
+
+def test_csv_writes_numpy_numbers_and_none(tmp_path):
+    row = [np.float64(-0.25), np.int64(-3), np.float32(-0.5), True, None, float("nan")]
+    assert write_csv(tmp_path / "x.csv", list("abcdef"), [row]).read_text() == "a,b,c,d,e,f\n-0.25,-3,-0.5,True,,nan\n"
+
+
+def test_csv_with_an_uneven_row_leaves_the_old_file(tmp_path):
+    path = write_csv(tmp_path / "x.csv", ["a", "b"], [(1, 2)])
+    with pytest.raises(ConfigError, match="row 2 has 1 cells under 2 columns"):
+        write_csv(path, ["a", "b"], iter([(3, 4), (5,)]))
+    assert path.read_text() == "a,b\n1,2\n"
 
 
 def test_sha256(tmp_path):

@@ -15,7 +15,7 @@ ROOT = Path(skinzoo.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
     {"errors", "registry", "taxonomy", "types"},
-    {"files", "tensors", "drawing"},
+    {"files", "tensors", "drawing", "devices"},
     {"models", "datasets", "transforms", "losses", "metrics"},
     {"training", "evaluation", "explain", "plotting"},
 ]

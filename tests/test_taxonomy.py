@@ -45,6 +45,10 @@ def test_an_unknown_label_lists_close_matches():
     [
         {"classes": ()},
         {"classes": ("A", "A")},
+        {"classes": ("mel", "MEL")},
+        {"classes": {"A", "B"}},
+        {"classes": (1, 2)},
+        {"classes": "AB"},
         {"classes": ("A",), "titles": {"B": "b"}},
         {"classes": ("A",), "aliases": {"x": "B"}},
         {"classes": ("A",), "malignant": frozenset({"B"})},

@@ -71,7 +71,7 @@ def archive(
     ids = image_ids(table["image"])
     labels, good, findings = one_hot_labels(table, ids, ISIC2018)
     listing = list_folders(base, folders)
-    files = by_stem(base, listing.images)
+    files = by_stem(base, listing)
     images, extra = locate(ids, files)
     mask_folders = mask_folders_of(base)
     masks, more = locate_masks(base, mask_folders, ids)
@@ -87,6 +87,6 @@ def archive(
         num_rows=len(table),
         findings=[*findings, *extra, *more, *unknown_groups(ids, groups, "lesion")],
         expect_masks=bool(mask_folders),
-        escapes=listing.escapes,
+        barred=listing.barred,
         names_on_disk=files,
     )

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skinzoo.datasets.integrity import IntegrityReport
-from skinzoo.datasets.splits import check_disjoint, split_indices
+from skinzoo.datasets.splits import check_disjoint, check_fractions, split_indices
+from skinzoo.errors import ConfigError, DataError
 from skinzoo.taxonomy import LabelSpace
 from skinzoo.types import IGNORE_INDEX, Sample
 
@@ -189,12 +190,38 @@ class SkinDataset:
         counts = Counter(self.records.labels.tolist())
         return {code: counts.get(i, 0) for i, code in enumerate(self.label_space)}
 
-    def subset(self, rows: Iterable[int] | IntArray, *, part: str = "") -> SkinDataset:
-        """The samples at the given positions, in that order."""
-        records = self.records.take(np.asarray(list(rows), dtype=np.int64))
+    def subset(self, rows: Iterable[int] | IntArray | NDArray[np.bool_], *, part: str = "") -> SkinDataset:
+        """The samples at the given positions, in that order, or where a boolean mask of length N is true.
+
+        Raises:
+            ConfigError: A position is no whole number in 0 .. N - 1 or stands twice, or a mask has another length.
+        """
+        records = self.records.take(_positions(rows, len(self)))
         return SkinDataset(
             self.info, records, self.label_space, self.source, integrity=self.integrity, part=part or self.part
         )
+
+    def select(self, ids: Iterable[str], *, part: str = "") -> SkinDataset:
+        """The samples with the given ids, in that order; finds a part again whose ids were written down.
+
+        Raises:
+            DataError: Some of the ids are not in this dataset; the message says how many.
+            ConfigError: `ids` is a single text, or an id stands twice.
+        """
+        if isinstance(ids, str):
+            raise ConfigError(f"ids={ids!r} is one text; give a list of ids.")
+        wanted = [str(i) for i in ids]
+        position = {name: i for i, name in enumerate(self.records.ids.tolist())}
+        if absent := [i for i in wanted if i not in position]:
+            raise DataError(
+                f"{len(absent)} of {len(wanted)} ids are not among the {len(self)} of {self.name} (such as "
+                f"{', '.join(map(repr, absent[:3]))}). Open the same folder with the same options as when the ids were "
+                "written; print(dataset.integrity) shows which rows were set aside."
+            )
+        twice = [name for name, n in Counter(wanted).items() if n > 1]
+        if twice:
+            raise ConfigError(f"ids must be unique; {twice[0]!r} is asked for {wanted.count(twice[0])} times.")
+        return self.subset([position[i] for i in wanted], part=part)
 
     def split(
         self,
@@ -209,12 +236,13 @@ class SkinDataset:
 
         Two parts are called `train` and `test`, three `train`, `val` and `test`.
         """
-        names = {2: ("train", "test"), 3: ("train", "val", "test")}.get(len(fractions), ())
+        shares = check_fractions(fractions)
+        names = {2: ("train", "test"), 3: ("train", "val", "test")}.get(len(shares), ())
         parts = split_indices(
             self.records.ids,
             self.records.labels,
             self.records.groups,
-            fractions,
+            shares,
             seed=seed,
             by=by,
             allow_leakage=allow_leakage,
@@ -243,6 +271,27 @@ class SkinDataset:
         groups = len(np.unique(self.records.groups)) if len(self) else 0
         kind = f", {groups} {self.info.group}s" if self.info.group != "image" else ""
         return f"SkinDataset({self.name!r}, {len(self)} images{kind}: {counts or 'no labels'})"
+
+
+def _positions(rows: Iterable[int] | NDArray[Any], size: int) -> IntArray:
+    given = np.asarray(rows if hasattr(rows, "__array__") else list(rows))
+    if given.dtype == np.bool_:
+        if given.shape != (size,):
+            raise ConfigError(f"a boolean mask of shape {given.shape} for {size} samples; its length must be {size}.")
+        return np.flatnonzero(given).astype(np.int64)
+    if given.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    if given.ndim != 1 or not np.issubdtype(given.dtype, np.integer):
+        raise ConfigError(f"positions must be a list of whole numbers; got {given.dtype} of shape {given.shape}.")
+    outside = given[(given < 0) | (given >= size)]
+    if len(outside):
+        raise ConfigError(f"position {outside[0]} is out of range for {size} samples; positions run from 0 on.")
+    values, times = np.unique(given, return_counts=True)
+    if len(values) < len(given):
+        raise ConfigError(
+            f"{len(given) - len(values)} positions are repeated (such as {values[times > 1][0]}); give each one once."
+        )
+    return given.astype(np.int64)
 
 
 def _plain(value: Any) -> Any:

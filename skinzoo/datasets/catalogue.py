@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from skinzoo.datasets.base import DatasetInfo, SkinDataset
-from skinzoo.errors import DatasetNotFoundError
+from skinzoo.errors import ConfigError, DatasetNotFoundError
 from skinzoo.registry import Registry, accepted_options, check_options
 
 Adapter = Callable[..., SkinDataset]
@@ -59,11 +59,13 @@ def load_dataset(name: str, root: str | os.PathLike[str] | None = None, **option
 
     Raises:
         UnknownNameError: No such collection.
-        ConfigError: An option that it does not take.
+        ConfigError: An option that it does not take, or a name or folder that is neither text nor a path.
         DatasetNotFoundError: The folder or a required file is absent; the message shows the expected tree.
     """
-    entry = DATASETS[name]
+    entry = _entry(name)
     check_options(options, accepted_options(entry.open, skip=("root",)), of=f"dataset {name!r}")
+    if root is not None and not isinstance(root, str | os.PathLike):
+        raise ConfigError(f"root={root!r} is no folder; give its path, or None for {data_root() / entry.info.name}.")
     if "root" not in inspect.signature(entry.open).parameters:
         return entry.open(**options)
     if root is None:
@@ -84,5 +86,12 @@ def dataset_info(name: str) -> DatasetInfo:
 
     Raises:
         UnknownNameError: No such collection.
+        ConfigError: The name is no text.
     """
-    return DATASETS[name].info
+    return _entry(name).info
+
+
+def _entry(name: str) -> DatasetEntry:
+    if not isinstance(name, str):
+        raise ConfigError(f"name={name!r} is no text; give one of {', '.join(DATASETS.names())}.")
+    return DATASETS[name]

@@ -9,7 +9,7 @@ A bad mask costs the mask, not the picture: the row is kept without it, with a f
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from skinzoo.datasets.decode import mask_turn, read_image, read_mask
 from skinzoo.datasets.duplicates import identical_files, resolve_duplicates
 from skinzoo.datasets.filesource import check_relative
 from skinzoo.datasets.integrity import Action, Finding
-from skinzoo.datasets.sniff import TAIL_BYTES, Header, looks_complete, open_image
+from skinzoo.datasets.sniff import TAIL_BYTES, Header, check_regular, looks_complete, open_image
 from skinzoo.errors import ConfigError, ImageDecodeError, MaskError
 
 MIN_SIDE = 16
@@ -85,7 +85,10 @@ def look_at_image(path: Path, *, full: bool = False) -> Facts:
         if min(header.size) < MIN_SIDE:
             raise ImageDecodeError(f"{header.size[1]} x {header.size[0]} pixels only", "IMG_DEGENERATE")
         if full or not complete:
-            spread = float(read_image(path).array.std(axis=(0, 1)).max())
+            pixels = read_image(path, orientation="ignore").array
+            if full and header.format == "JPEG":
+                _refuse_grey_fill(pixels)
+            spread = float(pixels.std(axis=(0, 1)).max())
             if full and spread < MIN_STD:
                 raise ImageDecodeError(
                     f"pixel values spread by {spread:.2f} of 255 only: nothing to see", "IMG_DEGENERATE"
@@ -93,6 +96,22 @@ def look_at_image(path: Path, *, full: bool = False) -> Facts:
     except ImageDecodeError as problem:
         return Facts(None, key, (), problem)
     return Facts(header, key, header.notes, None)
+
+
+def _refuse_grey_fill(pixels: NDArray[np.uint8]) -> None:
+    """Raise where JPEG data breaks off although the file has its end mark.
+
+    libjpeg then only warns, which Pillow does not pass on, and leaves the blocks of a sequential JPEG that it has no
+    data for at middle grey. Black and white borders, which dermoscopes and viewers draw, are never taken for that.
+    """
+    grey = (pixels - np.uint8(127) <= 2).all(axis=(1, 2))  # 127 to 129; what is below wraps round to above
+    rows = int(grey[::-1].cumprod().sum())
+    if len(grey) / 8 <= rows < len(grey):
+        raise ImageDecodeError(
+            f"truncated or damaged JPEG: its last {rows} of {len(grey)} rows are the even grey that a decoder leaves "
+            "where data is missing",
+            "IMG_TRUNCATED",
+        )
 
 
 def look_at_mask(path: Path, *, full: bool = False) -> Facts:
@@ -111,7 +130,9 @@ def look_at_mask(path: Path, *, full: bool = False) -> Facts:
 
 
 def _look(path: Path, *, scale16: bool = False) -> tuple[Header | None, Hashable, bool, ImageDecodeError | None]:
+    size, tail = -1, b""
     try:
+        check_regular(path)
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - TAIL_BYTES))
@@ -133,7 +154,7 @@ def screen(
     *,
     class_names: Sequence[str],
     expect_masks: bool = False,
-    escapes: Iterable[str] = (),
+    barred: Mapping[str, tuple[str, str]] | None = None,
 ) -> tuple[Records, list[Finding]]:
     """Set aside the rows that cannot be used.
 
@@ -143,13 +164,13 @@ def screen(
         options: How closely to look, and what to do with duplicates.
         class_names: For messages.
         expect_masks: Report rows without a mask.
-        escapes: Paths that are symbolic links out of the root.
+        barred: Files that are never opened, each with the code and the message of its finding.
 
     Returns:
         The usable rows, with unique ids, and the findings about the others.
     """
     findings: list[Finding] = []
-    records = _drop_absent(records, frozenset(escapes), findings)
+    records = _drop_absent(records, barred or {}, findings)
     facts: list[Facts] = []
     if options.check != "none":
         records, facts = _drop_bad_images(root, records, options, findings)
@@ -170,18 +191,16 @@ def screen(
     return records, findings
 
 
-def _drop_absent(records: Records, escapes: frozenset[str], findings: list[Finding]) -> Records:
+def _drop_absent(records: Records, barred: Mapping[str, tuple[str, str]], findings: list[Finding]) -> Records:
     keep = np.ones(len(records), dtype=bool)
     for i, image in enumerate(records.images.tolist()):
         name = str(records.ids[i])
         if not image:
             keep[i] = False
             findings.append(Finding.of("FILE_MISSING", name, "", "no image file of that name", "quarantined"))
-        elif image in escapes:
+        elif image in barred:
             keep[i] = False
-            findings.append(
-                Finding.of("PATH_ESCAPE", name, image, "a symbolic link out of the collection's folder", "quarantined")
-            )
+            findings.append(Finding.of(barred[image][0], name, image, barred[image][1], "quarantined"))
         else:
             check_relative(image)
     return records if keep.all() else records.take(keep)

@@ -6,7 +6,9 @@ Policies:
         and width) is it turned likewise. Tags 2 to 4 and square pictures leave no such trace.
     Transparency: flattened on white.
     Masks: read through the palette, never by raw index; many HAM10000 masks have an inverted palette.
-    Damage: a file that cannot be decoded to its last row is refused; nothing is filled in.
+    Damage: a file that the decoder cannot bring to its last row is refused. JPEG decoders do not notice all damage: where
+        the data inside breaks off or is overwritten but the end mark is there, they make up the rest, and only a
+        checksum of the file tells. The collections' `check="full"` finds the commonest case by the grey it leaves.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from skinzoo.datasets.sniff import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-from skinzoo.datasets.sniff import MAX_PIXELS, Header, damaged, open_image
+from skinzoo.datasets.sniff import MAX_PIXELS, Header, check_regular, damaged, open_image
 from skinzoo.errors import ConfigError, ImageDecodeError, MaskError
 
 ByteArray = NDArray[np.uint8]
@@ -106,8 +108,8 @@ def read_mask(
         array = (grey > 0).astype(np.uint8)
     else:
         raise MaskError(
-            f"holds {len(values)} grey values, {_histogram(grey, values)}; 0 and 1, or 0 and 255, are expected. "
-            "threshold=128 would cut them to two",
+            f"holds {len(values)} grey values, {_histogram(grey, values)}; 0 and 1, or 0 and 255, are expected; "
+            "read_mask(path, threshold=128) would cut them to two",
             "MASK_VALUES",
         )
     if not array.any():
@@ -165,6 +167,7 @@ def _load(path: str | os.PathLike[str], max_pixels: int, scale16: bool) -> tuple
             "one; set it to False."
         )
     try:
+        check_regular(path)
         data = Path(path).read_bytes()
     except FileNotFoundError as error:
         raise ImageDecodeError("the file does not exist", "FILE_MISSING") from error

@@ -26,6 +26,9 @@ def check_relative(path: str) -> str:
     return path
 
 
+_ADVICE = "Open the collection with check='full' to set such files aside."
+
+
 class FileSource:
     """Reads pictures and masks of a collection that lies in files; it can be sent to worker processes.
 
@@ -72,7 +75,7 @@ class FileSource:
         try:
             found = upright(found, mask_turn(found.shape[:2], stored, picture.orientation))
         except ImageDecodeError as error:
-            raise type(error)(f"{id}: {self.path(mask)}: {error}", error.code) from error
+            raise type(error)(f"{id}: {self.path(mask)}: {error}. {_ADVICE}", error.code) from error
         if found.shape != (height, width):
             found = np.array(Image.fromarray(found).resize((width, height), Image.Resampling.NEAREST))
         return picture.array, found
@@ -85,7 +88,7 @@ class FileSource:
             try:
                 return read(path, **options)
             except ImageDecodeError as error:
-                raise type(error)(f"{id}: {path}: {error}", error.code) from error
+                raise type(error)(f"{id}: {path}: {error}. {_ADVICE}", error.code) from error
 
     def __repr__(self) -> str:
         return f"FileSource({self.root!r})"

@@ -57,6 +57,20 @@ class ClassFolder(NamedTuple):
     official: str
 
 
+class Tree(NamedTuple):
+    """What the folders of a collection stand for.
+
+    Attributes:
+        classes: Folders whose images are used.
+        above: Folders above them, from the root on; images directly in these belong to no class.
+        beside: Folders beside the parts, which are not used.
+    """
+
+    classes: list[ClassFolder]
+    above: list[Path]
+    beside: list[Path]
+
+
 @register_dataset(INFO)
 def folder(
     root: str | os.PathLike[str],
@@ -69,7 +83,8 @@ def folder(
     """Open a tree of class folders, with or without `Train` and `Test` above them.
 
     The classes are the folders: the nine titles of `ISIC9`, or names of all seven classes of `ISIC2018`, give those
-    label spaces; others a label space of their own, in alphabetical order. The metadata column `official_split` keeps
+    label spaces; others a label space of their own, in alphabetical order. In that, a folder without images is no class
+    (`CLASS_EMPTY`). The metadata column `official_split` keeps
     `"train"`, `"val"` or `"test"`.
 
     The id is the file's name without its ending. A byte-identical copy called `X(1)` beside `X` has the id `X`. Where
@@ -84,21 +99,23 @@ def folder(
         strict: Raise instead of setting unusable files aside.
 
     Raises:
-        DatasetNotFoundError: No class folder with an image; the message shows what was found.
+        DatasetNotFoundError: No class folder with an image, or `Train` and `Test` hold images but no class folders; the
+            message shows what was found.
         IntegrityError: `strict` and something is unusable.
     """
     options = CheckOptions(check, duplicates, conflicts, strict)
     base = open_root(root, INFO)
-    top, classes, beside = _class_folders(base)
+    classes, above, beside = _tree(base)
     listings = [list_folders(base, [c.path]) for c in classes]
     files = [file for listing in listings for file in listing.images]
     if not files:
         raise not_found(INFO, base, "no image in any class folder")
-    space = _label_space({c.title for c in classes})
+    filled = [c.title for c, listing in zip(classes, listings, strict=True) if listing.images]
+    space = _label_space([c.title for c in classes], filled)
     spread = [c for c, listing in zip(classes, listings, strict=True) for _ in listing.images]
-    escapes = {path for listing in listings for path in listing.escapes}
+    barred = {path: why for listing in listings for path, why in listing.barred.items()}
     records = Records.build(
-        _ids(base, files, escapes),
+        _ids(base, files, barred),
         labels=[space.index(c.title) for c in spread],
         images=[f.path for f in files],
         metadata={"official_split": np.array([c.official for c in spread], dtype=object)},
@@ -106,40 +123,65 @@ def folder(
     unused = {path: "not an image by its ending" for listing in listings for path in listing.others}
     unused |= {path: "a folder inside a class folder" for listing in listings for path in listing.folders}
     unused |= {f"{f.relative_to(base).as_posix()}/": "a folder beside Train and Test" for f in beside}
-    unused |= {f.path: "an image outside of every class folder" for f in list_folders(base, [top]).images}
-    extra = [Finding.of("EXTRA_FILE", "", path, f"{what}; not used", "kept") for path, what in unused.items()]
-    return open_files(INFO, base, records, space, options, num_rows=len(records), findings=extra, escapes=escapes)
+    unused |= {f.path: "an image outside of every class folder" for f in list_folders(base, above).images}
+    findings = [Finding.of("EXTRA_FILE", "", path, f"{what}; not used", "kept") for path, what in unused.items()]
+    findings += [
+        Finding.of(
+            "CLASS_EMPTY", "", f"{c.path.relative_to(base).as_posix()}/", "no image in it; it is no class", "kept"
+        )
+        for c in classes
+        if not _has_class(space, c.title)
+    ]
+    return open_files(INFO, base, records, space, options, num_rows=len(records), findings=findings, barred=barred)
 
 
-def _class_folders(base: Path) -> tuple[Path, list[ClassFolder], list[Path]]:
-    """The folder that is divided into classes or parts, its class folders, and folders in it that are neither.
+def _tree(base: Path) -> Tree:
+    """What the folders below `base` stand for.
 
-    Single folders, such as those that archives unpack to, are gone through.
+    Single folders, such as those that archives unpack to, are gone through. `Train`, `Test` and the like are parts if
+    one of them has folders in it; a single such folder beside others is a class that is called so.
     """
-    children = subfolders(base)
+    above, children = [base], subfolders(base)
     while len(children) == 1 and subfolders(children[0]):
-        base, children = children[0], subfolders(children[0])
-    found: list[ClassFolder] = []
-    for child in children:
-        if child.name.strip().lower() in _OFFICIAL:
-            official = _OFFICIAL[child.name.strip().lower()]
-            inner = subfolders(child)
-            if len(inner) == 1 and inner[0].name.lower() == child.name.lower():
-                inner = subfolders(inner[0])
-            found += [ClassFolder(c, c.name.strip(), official) for c in inner]
-        else:
-            found.append(ClassFolder(child, child.name.strip(), ""))
-    divided = any(c.official for c in found)
-    beside = [c.path for c in found if divided and not c.official]
-    found = [c for c in found if c.path not in beside]
-    return (
-        base,
-        sorted(found, key=lambda c: (c.official != "train", c.official, c.title)),
-        beside,
-    )  # training copy first
+        above, children = [*above, children[0]], subfolders(children[0])
+    inner = {child: _inner(child) for child in children if _official(child)}
+    if not any(folders for _, folders in inner.values()):
+        flat = [child for child in inner if list_folders(base, [child]).images]
+        if len(flat) > 1 or (flat and len(children) == 1):
+            names = " and ".join(f"{child.name}/" for child in flat)
+            raise not_found(
+                INFO,
+                base,
+                f"images directly in {names}, so that nothing says whether these are parts or classes; "
+                "put a folder per class into them, or rename them",
+            )
+        return Tree([ClassFolder(child, child.name.strip(), "") for child in children], above, [])
+    classes = [ClassFolder(f, f.name.strip(), _official(part)) for part, (_, found) in inner.items() for f in found]
+    classes.sort(key=lambda c: (c.official != "train", c.official, c.title))  # training copy first
+    above += [folder for passed, _ in inner.values() for folder in passed]
+    return Tree(classes, above, [child for child in children if child not in inner])
 
 
-def _label_space(titles: set[str]) -> LabelSpace:
+def _official(folder: Path) -> str:
+    return _OFFICIAL.get(folder.name.strip().lower(), "")
+
+
+def _inner(part: Path) -> tuple[list[Path], list[Path]]:
+    """The folders passed on the way to a part's class folders, and these."""
+    inside = subfolders(part)
+    if len(inside) == 1 and inside[0].name.lower() == part.name.lower():
+        return [part, inside[0]], subfolders(inside[0])
+    return [part], inside
+
+
+def _label_space(titles: Iterable[str], filled: Iterable[str]) -> LabelSpace:
+    """The known label space that all folders or those with images make up; otherwise one of those with images."""
+    shown = {t.casefold(): t for t in sorted(filled, reverse=True)}
+    own = LabelSpace.from_names(shown[name] for name in sorted(shown))
+    return _known_space(set(titles)) or _known_space(set(filled)) or own
+
+
+def _known_space(titles: set[str]) -> LabelSpace | None:
     names = {t.casefold() for t in titles}
     if names == {ISIC9.title(code).casefold() for code in ISIC9}:
         return ISIC9
@@ -148,13 +190,20 @@ def _label_space(titles: set[str]) -> LabelSpace:
             return ISIC2018
     except LabelError:
         pass
-    shown = {t.casefold(): t for t in sorted(titles, reverse=True)}
-    return LabelSpace.from_names(shown[name] for name in sorted(shown))
+    return None
 
 
-def _ids(base: Path, files: Sequence[ImageFile], escapes: Iterable[str]) -> list[str]:
+def _has_class(space: LabelSpace, title: str) -> bool:
+    try:
+        space.index(title)
+    except LabelError:
+        return False
+    return True
+
+
+def _ids(base: Path, files: Sequence[ImageFile], barred: Iterable[str]) -> list[str]:
     stems = {f.stem for f in files}
-    digest = _Digests(base, frozenset(escapes))
+    digest = _Digests(base, frozenset(barred))
     by_name: dict[str, list[ImageFile]] = defaultdict(list)
     for file in files:
         by_name[file.stem].append(file)

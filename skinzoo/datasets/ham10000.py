@@ -15,7 +15,7 @@ from skinzoo.datasets.checks import CheckOptions
 from skinzoo.datasets.integrity import Finding
 from skinzoo.datasets.listing import by_stem, find_file, find_folders, list_folders, not_found, open_root
 from skinzoo.datasets.opening import locate, open_files, unknown_groups
-from skinzoo.datasets.tables import Table, image_ids, name_labels, number_column, read_table, text_column
+from skinzoo.datasets.tables import Table, group_column, image_ids, name_labels, number_column, read_table, text_column
 from skinzoo.errors import ConfigError
 from skinzoo.taxonomy import ISIC2018
 
@@ -101,19 +101,21 @@ def ham10000(
     table = read_table(path, COLUMNS, OPTIONAL_COLUMNS)
     ids = image_ids(table["image_id"])
     listing = list_folders(base, folders)
-    files = by_stem(base, listing.images)
+    files = by_stem(base, listing)
     images, findings = locate(ids, files)
     mask_paths, more = locate_masks(base, mask_folders, ids)
     metadata, odd = ham_metadata(table, ids)
+    labels, unlabelled = name_labels(table, "dx", ids, ISIC2018)
+    groups = group_column(table["lesion_id"])
     records = Records.build(
         ids,
-        labels=name_labels(table, "dx", ISIC2018),
-        groups=table["lesion_id"],
+        labels=labels,
+        groups=groups,
         images=images,
         masks=mask_paths,
         metadata=metadata,
     )
-    findings += [*more, *odd, *unknown_groups(ids, table["lesion_id"], "lesion")]
+    findings += [*more, *odd, *unlabelled, *unknown_groups(ids, groups, "lesion")]
     return open_files(
         INFO,
         base,
@@ -123,7 +125,7 @@ def ham10000(
         num_rows=len(records),
         findings=findings,
         expect_masks=bool(mask_folders),
-        escapes=listing.escapes,
+        barred=listing.barred,
         names_on_disk=files,
     )
 
@@ -136,10 +138,10 @@ def mask_folders_of(base: Path) -> list[Path]:
 def locate_masks(base: Path, folders: Iterable[Path], ids: list[str]) -> tuple[list[str], list[Finding]]:
     """The mask of each id (`<id>_segmentation.png` or `<id>.png`), empty where there is none, and the masks of no id.
 
-    A mask that is a symbolic link out of the collection's folder is not there either.
+    A mask that is barred, such as a symbolic link out of the collection's folder, is not there either.
     """
     listing = list_folders(base, folders)
-    files = by_stem(base, [f for f in listing.images if f.path not in listing.escapes])
+    files = {stem: path for stem, path in by_stem(base, listing).items() if path not in listing.barred}
     return locate(ids, {stem.removesuffix(MASK_SUFFIX): path for stem, path in files.items()}, what="mask")
 
 
@@ -160,4 +162,4 @@ def lesion_of(base: Path) -> dict[str, str]:
     if path is None:
         return {}
     table = read_table(path, COLUMNS[:2])
-    return dict(zip(image_ids(table["image_id"]), table["lesion_id"], strict=True))
+    return dict(zip(image_ids(table["image_id"]), group_column(table["lesion_id"]), strict=True))

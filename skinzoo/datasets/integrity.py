@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import warnings
 from collections import Counter, defaultdict
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from skinzoo.errors import IntegrityError
-from skinzoo.files import write_json, write_text
+from skinzoo.files import write_csv, write_json
 
 Severity = Literal["error", "warning", "info"]
 Action = Literal["quarantined", "converted", "kept"]
@@ -35,14 +33,15 @@ CODES: dict[str, Code] = {
     "FILE_MISSING": Code("error", "complete the download, or remove the rows from the table"),
     "FILE_UNREADABLE": Code("error", "check the permissions and the disk"),
     "PATH_ESCAPE": Code("error", "put the file itself below the collection's folder"),
+    "CLASS_EMPTY": Code("warning", "no class of its own; put images into the folder, or remove it"),
     "EXTRA_FILE": Code("warning", "no row of the table speaks of these files"),
     "IMG_TRUNCATED": Code("error", "download the file again"),
     "IMG_EMPTY": Code("error", "download the file again"),
     "IMG_NOT_IMAGE": Code("error", "expired link or 403? download the file again"),
     "LFS_POINTER": Code("error", "run `git lfs pull`"),
-    "IMG_BITDEPTH": Code("error", "convert to 8 bit, or pass scale16=True to read_image"),
+    "IMG_BITDEPTH": Code("error", "convert to 8 bit: save what read_image(path, scale16=True) returns"),
     "IMG_MULTIFRAME": Code("error", "export one frame as PNG or JPEG"),
-    "IMG_TOO_LARGE": Code("error", "downscale the file, or raise max_pixels if it can be trusted"),
+    "IMG_TOO_LARGE": Code("error", "downscale the file"),
     "IMG_DEGENERATE": Code("error", "look at the file: it is tiny or of one colour"),
     "IMG_CMYK": Code("warning", "converted to RGB; colours may differ slightly from a colour-managed viewer"),
     "IMG_ALPHA": Code("warning", "flattened on white"),
@@ -52,7 +51,9 @@ CODES: dict[str, Code] = {
     "IMG_FORMAT_MISMATCH": Code("warning", "read by its content; rename the file"),
     "MASK_MISSING": Code("error", "the images are used without a mask"),
     "MASK_UNREADABLE": Code("error", "download the masks again; the images are used without a mask"),
-    "MASK_VALUES": Code("error", "masks hold 0 and 1, or 0 and 255; the images are used without a mask"),
+    "MASK_VALUES": Code(
+        "error", "save what read_mask(path, threshold=128) returns; the images are used without a mask"
+    ),
     "MASK_SIZE": Code("error", "mask and image are not of one picture; the images are used without a mask"),
     "MASK_EMPTY": Code("warning", "no lesion pixel"),
     "MASK_FULL": Code("warning", "nothing but lesion pixels"),
@@ -63,7 +64,7 @@ CODES: dict[str, Code] = {
     "DUP_CONFLICT": Code("error", "one picture under several labels: no copy is used; conflicts='keep' uses all"),
     "IDENTICAL_BYTES": Code("warning", "kept, and never separated by a split"),
     "GROUP_UNKNOWN": Code("info", "each such image is its own group, so a split may separate pictures of one lesion"),
-    "LABEL_NONE": Code("error", "the one-hot row names no class"),
+    "LABEL_NONE": Code("error", "the row names no class"),
     "LABEL_MULTI": Code("error", "the one-hot row names several classes"),
     "LABEL_VALUE": Code("error", "one-hot cells are 0 or 1"),
     "META_VALUE": Code("warning", "treated as missing"),
@@ -132,7 +133,7 @@ class IntegrityReport:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """Findings that cost a row or its mask: what `strict=True` refuses."""
+        """Findings that cost a row, its label or its mask: what `strict=True` refuses."""
         return tuple(f for f in self.findings if f.severity == "error")
 
     def counts(self) -> dict[str, int]:
@@ -150,7 +151,7 @@ class IntegrityReport:
         """Issue the one `IntegrityWarning` if something deserves it, and return the report.
 
         Raises:
-            IntegrityError: `strict` and a row or a mask cannot be used.
+            IntegrityError: `strict` and a row, a label or a mask cannot be used.
         """
         if strict and self.errors:
             raise IntegrityError(f"{self}\nstrict=True refuses this; repair the files, or open without strict.")
@@ -171,7 +172,8 @@ class IntegrityReport:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write all findings, as CSV if `path` ends so and as JSON otherwise; returns the path."""
         if Path(path).suffix.lower() == ".csv":
-            return write_text(path, self._csv())
+            columns = ["code", "severity", "action", "count", "id", "path", "message"]
+            return write_csv(path, columns, ([getattr(f, c) for c in columns] for f in self.findings))
         return write_json(path, self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
@@ -184,15 +186,6 @@ class IntegrityReport:
             "counts": self.counts(),
             "findings": [asdict(f) for f in self.findings],
         }
-
-    def _csv(self) -> str:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        columns = ["code", "severity", "action", "count", "id", "path", "message"]
-        writer.writerow(columns)
-        for finding in self.findings:
-            writer.writerow([_harmless(str(getattr(finding, c))) for c in columns])
-        return text.getvalue()
 
     def __str__(self) -> str:
         head = f"{self.name}: {self.num_rows} rows, {self.num_ok} usable, {self.num_quarantined} quarantined"
@@ -209,10 +202,6 @@ class IntegrityReport:
 
     def __repr__(self) -> str:
         return f"IntegrityReport({self.name!r}, num_rows={self.num_rows}, num_ok={self.num_ok}, {self.counts()})"
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in tuple("=+-@\t\r") else cell  # a spreadsheet would run it as a formula
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

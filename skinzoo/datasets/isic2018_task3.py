@@ -14,7 +14,7 @@ from skinzoo.datasets.ham10000 import CITATION, COLUMNS
 from skinzoo.datasets.integrity import Finding
 from skinzoo.datasets.listing import by_stem, find_file, find_folders, list_folders, not_found, open_root
 from skinzoo.datasets.opening import locate, open_files, unknown_groups
-from skinzoo.datasets.tables import image_ids, name_labels, one_hot_labels, read_table
+from skinzoo.datasets.tables import group_column, image_ids, name_labels, one_hot_labels, read_table
 from skinzoo.errors import ConfigError, TableError
 from skinzoo.taxonomy import ISIC2018
 
@@ -84,10 +84,10 @@ def isic2018_task3(
     groupings = find_file(tables, [f"{stem}_LesionGroupings.csv"])
     if groupings is not None:
         lesions = read_table(groupings, ["image", "lesion_id"])
-        known = dict(zip(image_ids(lesions["image"]), lesions["lesion_id"], strict=True))
-        groups = [known.get(i, group) for i, group in zip(ids, groups, strict=True)]
+        known = dict(zip(image_ids(lesions["image"]), group_column(lesions["lesion_id"]), strict=True))
+        groups = [known.get(i) or group for i, group in zip(ids, groups, strict=True)]
     listing = list_folders(base, folders)
-    files = by_stem(base, listing.images)
+    files = by_stem(base, listing)
     images, extra = locate(ids, files)
     records = Records.build(ids, labels=labels, groups=groups, images=images).take(np.flatnonzero(good))
     return open_files(
@@ -98,7 +98,7 @@ def isic2018_task3(
         options,
         num_rows=len(ids),
         findings=[*findings, *extra, *unknown_groups(ids, groups, "lesion")],
-        escapes=listing.escapes,
+        barred=listing.barred,
         names_on_disk=files,
         part=part,
     )
@@ -119,7 +119,8 @@ def _labels(
         except TableError:
             table = read_table(path, ["image", *ISIC2018])  # raises the error about the official columns
         ids = image_ids(table["image_id"])
-        return ids, name_labels(table, "dx", ISIC2018), np.ones(len(ids), dtype=bool), table["lesion_id"], []
+        labels, findings = name_labels(table, "dx", ids, ISIC2018)
+        return ids, labels, np.ones(len(ids), dtype=bool), group_column(table["lesion_id"]), findings
     ids = image_ids(table["image"])
     labels, good, findings = one_hot_labels(table, ids, ISIC2018)
     return ids, labels, good, [""] * len(ids), findings

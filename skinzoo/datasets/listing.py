@@ -12,7 +12,7 @@ from pathlib import Path
 
 from skinzoo.datasets.base import DatasetInfo
 from skinzoo.datasets.sniff import IMAGE_SUFFIXES
-from skinzoo.errors import DatasetNotFoundError, IntegrityError
+from skinzoo.errors import ConfigError, DatasetNotFoundError, IntegrityError
 
 _NOT_DATA = ("attribution.txt", "license.txt", "licenses.txt", "readme.md", "readme.txt", "thumbs.db", "desktop.ini")
 
@@ -36,13 +36,14 @@ class Listing:
 
     Attributes:
         images: Files with an image's ending, by path.
-        escapes: Symbolic links among them that lead out of the root: they are never opened.
+        barred: Those of them that are never opened, by path, each with the code and the message of its finding:
+            symbolic links out of the root or to nothing, and what is no file, such as a pipe.
         others: Paths of files of any other kind.
         folders: Paths of the folders in them, which were not listed, with a slash at the end.
     """
 
     images: list[ImageFile] = field(default_factory=list)
-    escapes: set[str] = field(default_factory=set)
+    barred: dict[str, tuple[str, str]] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
 
@@ -50,25 +51,50 @@ class Listing:
 def list_folders(root: Path, folders: Iterable[Path]) -> Listing:
     """List folders below `root`, one directory read each; hidden files and `*_superpixels.png` are passed over."""
     listing = Listing()
-    base = root.resolve()
+    base = os.path.realpath(root)
     for folder in folders:
         prefix = folder.relative_to(root).as_posix()
-        outside = not folder.resolve().is_relative_to(base)
+        outside = _leads_out(folder, base)
         with os.scandir(folder) as entries:
             for stem, suffix, entry in sorted(map(_parts, entries), key=lambda p: p[:2]):  # by stem: X before X(1)
                 if entry.name.startswith(".") or entry.name.lower() in _NOT_DATA or stem.endswith("_superpixels"):
                     continue
                 path = entry.name if prefix == "." else f"{prefix}/{entry.name}"
-                if entry.is_dir():
+                if _is_folder(entry):
                     listing.folders.append(f"{path}/")
                     continue
                 if suffix.lower() not in IMAGE_SUFFIXES:
                     listing.others.append(path)
                     continue
                 listing.images.append(ImageFile(path, unicodedata.normalize("NFC", stem)))
-                if outside or (entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(base)):
-                    listing.escapes.add(path)
+                if outside or (entry.is_symlink() and _leads_out(entry.path, base)):
+                    listing.barred[path] = ("PATH_ESCAPE", "a symbolic link out of the collection's folder")
+                elif (problem := _not_a_file(entry)) is not None:
+                    listing.barred[path] = problem
     return listing
+
+
+def _leads_out(path: str | os.PathLike[str], base: str) -> bool:
+    return not Path(os.path.realpath(path)).is_relative_to(base)  # unlike Path.resolve, never raises for a loop
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a symbolic link that leads in a circle
+        return False
+
+
+def _not_a_file(entry: os.DirEntry[str]) -> tuple[str, str] | None:
+    try:
+        if entry.is_file():
+            return None
+        entry.stat()
+    except FileNotFoundError:
+        return "FILE_MISSING", "a symbolic link to a file that is not there"
+    except OSError as error:
+        return "FILE_UNREADABLE", f"cannot be opened: {error.strerror or error}"
+    return "FILE_UNREADABLE", "not a file but a pipe, a socket or a device"
 
 
 def _parts(entry: os.DirEntry[str]) -> tuple[str, str, os.DirEntry[str]]:
@@ -76,16 +102,18 @@ def _parts(entry: os.DirEntry[str]) -> tuple[str, str, os.DirEntry[str]]:
     return stem, suffix, entry
 
 
-def by_stem(root: Path, files: Iterable[ImageFile]) -> dict[str, str]:
+def by_stem(root: Path, listing: Listing) -> dict[str, str]:
     """Paths by stem. Of copies of one file in several folders, as Kaggle ships them, the first is taken.
+
+    A file that is barred stands for its stem only if no other file does.
 
     Raises:
         IntegrityError: Two different files have the same stem, so that an id names two pictures.
     """
     paths: dict[str, str] = {}
-    for file in files:
+    for file in sorted(listing.images, key=lambda f: f.path in listing.barred):
         first = paths.setdefault(file.stem, file.path)
-        if first != file.path and not _is_copy(root, first, file.path):
+        if first != file.path and file.path not in listing.barred and not _is_copy(root, first, file.path):
             raise IntegrityError(
                 f"ID_AMBIGUOUS: {first} and {file.path} differ but both answer to the id {file.stem!r}; remove one."
             )
@@ -101,7 +129,7 @@ def _is_copy(root: Path, a: str, b: str) -> bool:
 def subfolders(folder: Path) -> list[Path]:
     """The visible folders in `folder`, by name."""
     with os.scandir(folder) as entries:
-        names = [e.name for e in entries if e.is_dir() and not e.name.startswith((".", "__MACOSX"))]
+        names = [e.name for e in entries if _is_folder(e) and not e.name.startswith((".", "__MACOSX"))]
     return [folder / name for name in sorted(names)]
 
 
@@ -135,7 +163,10 @@ def open_root(root: str | os.PathLike[str], info: DatasetInfo) -> Path:
 
     Raises:
         DatasetNotFoundError: There is no such folder.
+        ConfigError: `root` is neither text nor a path.
     """
+    if not isinstance(root, str | os.PathLike):
+        raise ConfigError(f"{info.name}: root={root!r} is no folder; give its path.")
     folder = Path(root).expanduser()
     if not folder.is_dir():
         raise not_found(info, folder, f"{folder} is not a folder")

@@ -69,10 +69,11 @@ class CountedBatchSampler:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        if batch_size < 1 or seed < 0 or not 0 <= rank < world_size:
+        numbers = (batch_size, seed, rank, world_size)
+        if not all(map(_is_whole, numbers)) or batch_size < 1 or seed < 0 or not 0 <= rank < world_size:
             raise ConfigError(
-                f"batch_size={batch_size}, seed={seed}, rank={rank}, world_size={world_size}: "
-                "needed are batch_size >= 1, seed >= 0 and 0 <= rank < world_size."
+                f"batch_size={batch_size!r}, seed={seed!r}, rank={rank!r}, world_size={world_size!r}: needed are whole "
+                "numbers with batch_size >= 1, seed >= 0 and 0 <= rank < world_size."
             )
         self.size = size
         self.batch_size = batch_size
@@ -125,6 +126,10 @@ class CountedBatchSampler:
         whole = [order[k * step : (k + 1) * step] for k in range(self._num_batches())]
         shares = [len(batch) // self.world_size for batch in whole]
         return [batch[self.rank * n : (self.rank + 1) * n] for batch, n in zip(whole, shares, strict=True)]
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 class TransformedView:
@@ -223,6 +228,8 @@ def make_loader(
     import torch
     from torch.utils.data import DataLoader
 
+    if not _is_whole(num_workers) or num_workers < 0:
+        raise ConfigError(f"num_workers={num_workers!r}: give the number of processes that read, or 0 for none.")
     sampler = CountedBatchSampler(
         len(dataset),
         batch_size,

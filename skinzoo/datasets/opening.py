@@ -43,7 +43,7 @@ def open_files(
     num_rows: int,
     findings: Iterable[Finding] = (),
     expect_masks: bool = False,
-    escapes: Iterable[str] = (),
+    barred: Mapping[str, tuple[str, str]] | None = None,
     names_on_disk: Iterable[str] = (),
     part: str = "",
 ) -> SkinDataset:
@@ -58,7 +58,7 @@ def open_files(
         num_rows: Rows that the table or the tree promised, set aside or not.
         findings: What was found before.
         expect_masks: Report rows without a mask.
-        escapes: Paths that are symbolic links out of the root.
+        barred: Files that are never opened, each with the code and the message of its finding; see `Listing`.
         names_on_disk: Stems of the image files, for the hint about a name that differs by case only.
         part: Name of the part.
 
@@ -70,7 +70,7 @@ def open_files(
         examples = ", ".join(records.ids[:3].tolist())
         raise not_found(info, root, f"none of the {len(records)} images of the table is there (such as {examples})")
     usable, more = screen(
-        root, records, options, class_names=label_space.classes, expect_masks=expect_masks, escapes=escapes
+        root, records, options, class_names=label_space.classes, expect_masks=expect_masks, barred=barred
     )
     lowered = {name.casefold(): name for name in names_on_disk}
     report = IntegrityReport(info.name, num_rows, [*findings, *(_hint(f, lowered) for f in more)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import PurePath
 from typing import BinaryIO, NamedTuple
 
@@ -75,6 +76,17 @@ class Header(NamedTuple):
     bits: int
     orientation: int
     notes: tuple[str, ...]
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Make sure that opening `path` does not block: a pipe would wait for a writer.
+
+    Raises:
+        ImageDecodeError: It is a folder, a pipe, a socket or a device; the code is `FILE_UNREADABLE`.
+        OSError: It is not there, or cannot be looked at.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - also takes text
+        raise ImageDecodeError("not a file but a folder, a pipe, a socket or a device", "FILE_UNREADABLE")
 
 
 def identify(head: bytes) -> str:

@@ -51,39 +51,58 @@ def split_indices(
         One int64 array of ascending row numbers per part; every row stands in exactly one.
 
     Raises:
-        ConfigError: `by` is neither `"group"` nor `"image"`.
+        ConfigError: `by` is neither `"group"` nor `"image"`, or the seed is no whole number of at least 0.
         SplitError: Bad fractions, ids that are not unique, or a class with too few groups.
         LeakageError: `by="image"` would put a group on several sides.
     """
     names = np.asarray(ids, dtype=np.str_)
     classes = np.asarray(labels, dtype=np.int64)
     owners = np.asarray(groups, dtype=np.str_)
-    _check_arguments(names, classes, owners, fractions, by)
+    shares = check_fractions(fractions)
+    _check_arguments(names, classes, owners, seed, by)
     owners = np.where(owners == "", names, owners)
     units, unit_of = np.unique(owners if by == "group" else names, return_inverse=True)
     strata, stratum_of = np.unique(classes, return_inverse=True)
     count = np.zeros((len(units), len(strata)), dtype=np.int64)
     np.add.at(count, (unit_of, stratum_of), 1)
     if not allow_missing_classes:
-        _check_enough(count, strata, len(fractions), class_names, "group" if by == "group" else "image")
-    part = _deal(count, np.asarray(fractions, dtype=np.float64), seed)[unit_of]
+        _check_enough(count, strata, len(shares), class_names, "group" if by == "group" else "image")
+    part = _deal(count, np.asarray(shares), int(seed))[unit_of]
     if by == "image" and not allow_leakage:
-        _check_exposure(part, owners, len(fractions))
-    parts = [np.flatnonzero(part == k).astype(np.int64) for k in range(len(fractions))]
+        _check_exposure(part, owners, len(shares))
+    parts = [np.flatnonzero(part == k).astype(np.int64) for k in range(len(shares))]
     if not allow_missing_classes:
         _check_present(parts, classes, class_names)
     return parts
 
 
-def _check_arguments(
-    names: NDArray[Any], classes: IntArray, owners: NDArray[Any], fractions: Sequence[float], by: str
-) -> None:
+def check_fractions(fractions: Sequence[float]) -> tuple[float, ...]:
+    """The shares of a split's parts.
+
+    Raises:
+        SplitError: They are not at least two positive numbers that sum to 1.
+    """
+    advice = "give at least two positive numbers that sum to 1, such as (0.7, 0.15, 0.15)."
+    if not isinstance(fractions, list | tuple | np.ndarray):
+        raise SplitError(f"fractions={fractions!r}: {advice}")
+    for share in fractions:
+        if (
+            isinstance(share, bool)
+            or not isinstance(share, int | float | np.integer | np.floating)
+            or not np.isfinite(share)
+        ):
+            raise SplitError(f"fractions {tuple(fractions)}: {share!r} is not a finite number; {advice}")
+    shares = tuple(float(share) for share in fractions)
+    if len(shares) < 2 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+        raise SplitError(f"fractions {shares} sum to {sum(shares):.6g}; {advice}")
+    return shares
+
+
+def _check_arguments(names: NDArray[Any], classes: IntArray, owners: NDArray[Any], seed: int, by: str) -> None:
     if by not in ("group", "image"):
         raise ConfigError(f"by={by!r} is unknown; use 'group' or 'image'.")
-    if len(fractions) < 2 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise SplitError(
-            f"fractions {tuple(fractions)} sum to {sum(fractions):.6g}; give at least two positive ones that sum to 1."
-        )
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ConfigError(f"seed={seed!r}: the seed of a split must be a whole number of at least 0.")
     if not len(names) == len(classes) == len(owners):
         raise SplitError(f"{len(names)} ids, {len(classes)} labels and {len(owners)} groups; give equally many.")
     if not len(names):

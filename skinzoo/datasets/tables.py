@@ -20,6 +20,7 @@ from skinzoo.errors import LabelError, TableError
 from skinzoo.taxonomy import LabelSpace
 from skinzoo.types import IGNORE_INDEX
 
+_NO_GROUP = frozenset(("", "nan", "none", "na", "n/a", "<na>", "null", "unknown"))
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
@@ -127,8 +128,18 @@ def image_ids(cells: Iterable[str]) -> list[str]:
     return [c[: -len(s)] if (s := PurePath(c).suffix) and s.lower() in IMAGE_SUFFIXES else c for c in cells]
 
 
-def name_labels(table: Table, column: str, space: LabelSpace) -> NDArray[np.int64]:
-    """Class indices of a column of class names; an empty cell gives `IGNORE_INDEX`.
+def group_column(cells: Iterable[str]) -> list[str]:
+    """A column of patient or lesion ids, empty where the cell says that there is none.
+
+    Rows without an id would otherwise become one large group that is called `nan` or `unknown`.
+    """
+    return ["" if c.strip().casefold() in _NO_GROUP else c for c in cells]
+
+
+def name_labels(
+    table: Table, column: str, ids: Sequence[str], space: LabelSpace
+) -> tuple[NDArray[np.int64], list[Finding]]:
+    """Class indices of a column of class names; an empty cell gives `IGNORE_INDEX` and a `LABEL_NONE` finding.
 
     Raises:
         LabelError: A cell names no class of `space`.
@@ -140,7 +151,12 @@ def name_labels(table: Table, column: str, space: LabelSpace) -> NDArray[np.int6
                 known[cell] = space.index(cell)
             except LabelError as error:
                 raise LabelError(f"{table.path}, line {line}: {error}") from error
-    return np.array([known[cell] for cell in table[column]], dtype=np.int64)
+    findings = [
+        Finding.of("LABEL_NONE", name, "", f"line {line}: {column} is empty; used without a label", "kept")
+        for name, line, cell in zip(ids, table.lines, table[column], strict=True)
+        if not cell
+    ]
+    return np.array([known[cell] for cell in table[column]], dtype=np.int64), findings
 
 
 def one_hot_labels(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skinzoo.errors import EmptyLoaderError
+from skinzoo.errors import DivergedError, EmptyLoaderError
+from skinzoo.losses import MultiTaskLoss
 from skinzoo.metrics import (
     ClassificationMetrics,
     SegmentationMetrics,
@@ -20,9 +21,7 @@ from skinzoo.metrics import (
     segmentation_metrics,
 )
 from skinzoo.models import SkinModel, evaluation_mode
-from skinzoo.types import Batch, ModelOutput, Task
-
-Loss = Callable[[ModelOutput, Batch], Mapping[str, Tensor]]
+from skinzoo.types import IGNORE_INDEX, Batch, ModelOutput, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +35,7 @@ class Outcome:
         mask_counts: Pixels (M, 3) of each sample with a mask: in both, in the true mask, in the predicted one; None
             from a model that only classifies.
         mask_rows: Positions (M,) of the samples with a mask.
-        losses: Mean of each part of the loss over the samples.
+        losses: Each part of the loss as the mean over the samples that carry its annotation, and their weighted sum.
         classes: Class codes.
     """
 
@@ -80,7 +79,7 @@ def collect(
     model: SkinModel,
     loader: Iterable[Batch],
     *,
-    loss: Loss | None = None,
+    loss: MultiTaskLoss | None = None,
     device: torch.device | str = "cpu",
 ) -> Outcome:
     """Run a model over a loader, in evaluation mode and without gradients; its mode is put back afterwards.
@@ -93,16 +92,19 @@ def collect(
 
     Raises:
         EmptyLoaderError: The loader gives no batch.
+        DivergedError: The model gives values that are not finite.
     """
     ids: list[str] = []
     columns: dict[str, list[NDArray[Any]]] = defaultdict(list)
     totals: dict[str, float] = defaultdict(float)
+    seen: dict[str, int] = defaultdict(int)
     with evaluation_mode(model), torch.no_grad():
         for batch in loader:
             images, labels = batch.images.to(device), batch.labels.to(device)
             masks = batch.masks.to(device) if batch.masks is not None else None
             batch = batch._replace(images=images, labels=labels, masks=masks)
             output = model(images)
+            require_finite(output)
             columns["labels"].append(labels.cpu().numpy())
             if output.logits is not None:
                 columns["probabilities"].append(output.logits.double().softmax(1).cpu().numpy())
@@ -110,8 +112,12 @@ def collect(
                 rows = torch.nonzero(~masks.flatten(1).isnan().any(1)).flatten()
                 columns["mask_rows"].append(rows.cpu().numpy() + len(ids))
                 columns["mask_counts"].append(_overlap(output.mask_logits[rows], masks[rows]))
-            for name, value in loss(output, batch).items() if loss is not None else ():
-                totals[name] += float(value) * len(batch.ids)
+            if loss is not None:
+                counts = annotated(batch)
+                for name, value in loss(output, batch).items():
+                    if name in counts:
+                        totals[name] += float(value) * counts[name]
+                        seen[name] += counts[name]
             ids += batch.ids
     if not ids:
         raise EmptyLoaderError("the loader gave no batch; the collection or the part of it is empty.")
@@ -121,9 +127,37 @@ def collect(
         probabilities=np.concatenate(columns["probabilities"]) if columns["probabilities"] else None,
         mask_counts=np.concatenate(columns["mask_counts"]) if columns["mask_counts"] else None,
         mask_rows=np.concatenate([np.zeros(0, np.int64), *columns["mask_rows"]]),
-        losses={name: total / len(ids) for name, total in totals.items()},
+        losses=_means(totals, seen, loss),
         classes=model.label_space.classes if model.label_space else (),
     )
+
+
+def annotated(batch: Batch) -> dict[str, int]:
+    """Number of samples that each part of a loss is the mean over."""
+    masked = 0 if batch.masks is None else int((~batch.masks[:, 0, 0, 0].isnan()).sum())
+    return {"classification_loss": int((batch.labels != IGNORE_INDEX).sum()), "segmentation_loss": masked}
+
+
+def require_finite(output: ModelOutput) -> None:
+    """Make sure that a model's answer is one.
+
+    Raises:
+        DivergedError: It holds NaN or infinite values.
+    """
+    for name, tensor in output._asdict().items():
+        if tensor is not None and not torch.isfinite(tensor).all():
+            raise DivergedError(
+                f"the model's {name} hold NaN or infinite values; its weights have diverged, or the input is not "
+                "finite. Use earlier weights, and train with a lower learning rate or clip_grad_norm=1."
+            )
+
+
+def _means(totals: Mapping[str, float], seen: Mapping[str, int], loss: MultiTaskLoss | None) -> dict[str, float]:
+    """Mean of each part over the samples that carry its annotation (left out if none does), and their weighted sum."""
+    parts = {name: total / seen[name] for name, total in totals.items() if seen[name]}
+    if loss is None or not parts:
+        return {}
+    return {"loss": loss.combine(parts), **parts}
 
 
 def _overlap(mask_logits: Tensor, masks: Tensor) -> NDArray[np.int64]:

@@ -1,66 +1,110 @@
-"""What `predict` and the explanations accept: paths, folders, arrays, samples."""
+"""What `predict` and the explanations accept: paths, folders, arrays, Pillow images, samples."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from skinzoo.datasets.decode import read_image
 from skinzoo.datasets.sniff import IMAGE_SUFFIXES
 from skinzoo.errors import ConfigError, DatasetNotFoundError, ImageDecodeError
 from skinzoo.types import Sample
 
-PictureLike: TypeAlias = str | os.PathLike[str] | NDArray[Any] | Sample
-"""A path, a uint8 RGB array (H, W, 3), or a sample with such an array."""
+PictureLike: TypeAlias = str | os.PathLike[str] | NDArray[Any] | Image.Image | Sample
+"""A path, a uint8 RGB array (H, W, 3), a Pillow image, or a sample."""
 
 
-def read_picture(picture: PictureLike, name: str = "array") -> tuple[str, NDArray[np.uint8]]:
-    """Name and pixels (uint8 RGB, H x W x 3) of one picture.
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture to be read.
 
-    Raises:
-        ConfigError: An array of another shape or type.
-        ImageDecodeError: A file that is not a usable image.
-        DatasetNotFoundError: No such file.
+    Attributes:
+        id: Its name.
+        source: Where its pixels are.
     """
-    if isinstance(picture, Sample):
-        return picture.id, _checked(np.asarray(picture.image))
-    if isinstance(picture, np.ndarray):
-        return name, _checked(picture)
-    path = Path(picture)
-    if not path.is_file():
-        raise DatasetNotFoundError(f"no picture at {path}; give the path of an image file.")
-    try:
-        return path.stem, read_image(path).array
-    except ImageDecodeError as error:
-        raise ImageDecodeError(f"{path}: {error}", error.code) from error
+
+    id: str
+    source: PictureLike
+
+    def read(self) -> NDArray[np.uint8]:
+        """Its pixels, uint8 RGB (H, W, 3).
+
+        Raises:
+            ConfigError: It is no picture, or an array of another shape or type.
+            ImageDecodeError: The file is not a usable image; the message names it.
+        """
+        source = self.source
+        if isinstance(source, Sample):
+            return _checked(np.asarray(source.image))
+        if isinstance(source, np.ndarray):
+            return _checked(source)
+        if isinstance(source, Image.Image):
+            return np.asarray(source.convert("RGB"))
+        try:
+            return read_image(source).array
+        except ImageDecodeError as error:
+            raise ImageDecodeError(f"{source}: {error}", error.code) from error
 
 
-def expand(inputs: PictureLike | Iterable[PictureLike]) -> list[PictureLike]:
-    """A flat list of pictures: a folder becomes the image files below it, sorted; an array of pictures its pictures.
+def find_pictures(inputs: PictureLike | Iterable[PictureLike]) -> Iterator[Picture]:
+    """Every picture of what was given; a picture of a folder has its path in it as id.
 
     Raises:
         DatasetNotFoundError: No such path, or a folder without images.
+        ConfigError: Something that is no picture.
     """
-    if isinstance(inputs, np.ndarray) and inputs.ndim == 4:
-        return list(inputs)
-    if isinstance(inputs, np.ndarray | Sample):
-        return [inputs]
-    if not isinstance(inputs, str | os.PathLike):
-        return [picture for item in inputs for picture in expand(item)]
-    path = Path(inputs)
-    if not path.exists():
-        raise DatasetNotFoundError(f"no file or folder at {path}.")
+    if isinstance(inputs, str | os.PathLike):
+        yield from _files(inputs)
+    elif isinstance(inputs, Sample):
+        yield Picture(inputs.id, inputs)
+    elif isinstance(inputs, Image.Image) or (isinstance(inputs, np.ndarray) and inputs.ndim != 4):
+        yield Picture("array_0", inputs)
+    elif isinstance(inputs, np.ndarray) or (isinstance(inputs, Iterable) and not hasattr(inputs, "dtype")):
+        for number, item in enumerate(inputs):
+            for picture in find_pictures(item):
+                yield Picture(f"array_{number}", picture.source) if picture.id == "array_0" else picture
+    else:
+        raise ConfigError(f"a picture is a path, a uint8 RGB array, a Pillow image or a Sample; got {inputs!r}.")
+
+
+def find_picture(picture: PictureLike) -> Picture:
+    """The one picture that was given.
+
+    Raises:
+        ConfigError: Not exactly one picture.
+        DatasetNotFoundError: No such file.
+    """
+    found = list(find_pictures(picture))
+    if len(found) != 1:
+        raise ConfigError(f"one picture is expected, got {len(found)}.")
+    return found[0]
+
+
+def _files(location: str | os.PathLike[str]) -> Iterator[Picture]:
+    path = Path(location)
+    if not os.fspath(location) or not path.exists():
+        raise DatasetNotFoundError(
+            f"no file or folder at {os.fspath(location)!r}; give the path of a picture or a folder."
+        )
     if not path.is_dir():
-        return [path]
-    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-    if not found:
+        yield Picture(path.stem, path)
+        return
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not files:
         raise DatasetNotFoundError(f"no image in {path}; expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}.")
-    return list(found)
+    names = [file.relative_to(path) for file in files]
+    stems = Counter(name.with_suffix("") for name in names)
+    for file, name in zip(files, names, strict=True):
+        unique = stems[name.with_suffix("")] == 1
+        yield Picture((name.with_suffix("") if unique else name).as_posix(), file)
 
 
 def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:

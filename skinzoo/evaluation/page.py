@@ -19,7 +19,7 @@ class Picture:
     """A figure with its title and caption.
 
     Attributes:
-        title: Shown above it; its file is named after it.
+        title: Shown above it.
         figure: A matplotlib figure.
         caption: One or two sentences.
     """
@@ -28,16 +28,21 @@ class Picture:
     figure: Any
     caption: str = ""
 
-    @property
-    def filename(self) -> str:
-        """`confusion_matrix.png` for "Confusion matrix"."""
-        return re.sub(r"[^a-z0-9]+", "_", self.title.lower()).strip("_") + ".png"
-
     def png(self) -> bytes:
         """The figure as a PNG file's content."""
         buffer = io.BytesIO()
         self.figure.savefig(buffer, format="png", dpi=120)
         return buffer.getvalue()
+
+
+def filenames(pictures: Sequence[Picture]) -> list[str]:
+    """A file name for each picture: `confusion_matrix.png` for "Confusion matrix"; a second one gets a number."""
+    names: list[str] = []
+    for picture in pictures:
+        stem = re.sub(r"[^a-z0-9]+", "_", picture.title.lower()).strip("_") or "figure"
+        taken = sum(re.fullmatch(rf"{stem}(_\d+)?\.png", name) is not None for name in names)
+        names.append(f"{stem}_{taken + 1}.png" if taken else f"{stem}.png")
+    return names
 
 
 _STYLE = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from skinzoo.errors import ConfigError
-from skinzoo.evaluation.inputs import PictureLike, expand, read_picture
+from skinzoo.evaluation.inference import require_finite
+from skinzoo.evaluation.inputs import PictureLike, find_pictures
 from skinzoo.models import SkinModel, evaluation_mode
 from skinzoo.transforms import Transform, restore
 from skinzoo.types import Sample
@@ -22,7 +24,7 @@ class Prediction:
     """What a model says about one picture.
 
     Attributes:
-        id: File name without its ending, the sample's id, or `array_<number>`.
+        id: File name without its ending (in a folder with the path below it), the sample's id, or `array_<number>`.
         probabilities: By class code, summing to 1; empty from a model that only segments.
         mask_probability: Probability of lesion at each pixel, float32 (H, W) of the picture's own size; None from a
             model that only classifies.
@@ -60,8 +62,8 @@ def predict(model: SkinModel, inputs: PictureLike | Iterable[PictureLike], *, ba
 
     Args:
         model: Any model of the zoo, on the device to compute on.
-        inputs: A path, a folder (searched with its subfolders), a uint8 RGB array (H, W, 3) or (N, H, W, 3), a
-            `Sample`, or a list of these.
+        inputs: A path, a folder (searched with its subfolders), a uint8 RGB array (H, W, 3) or (N, H, W, 3), a Pillow
+            image, a `Sample`, or a list of these.
         batch_size: Pictures at a time.
 
     Returns:
@@ -70,31 +72,31 @@ def predict(model: SkinModel, inputs: PictureLike | Iterable[PictureLike], *, ba
     Raises:
         DatasetNotFoundError: No such path, or a folder without images.
         ImageDecodeError: A file is not a usable image; the message names it.
-        ConfigError: An array is not uint8 RGB.
+        ConfigError: Something is no picture, or an array is not uint8 RGB.
+        DivergedError: The model gives values that are not finite.
 
     Examples:
         >>> predict(model, "lesion.jpg")[0].label
         'NV'
     """
-    if batch_size < 1:
-        raise ConfigError(f"batch_size must be positive, got {batch_size}.")
-    pictures = expand(inputs)
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ConfigError(f"batch_size must be a positive whole number, got {batch_size!r}.")
     transform = Transform(model.input_spec)
-    device = next(model.parameters()).device
-    predictions: list[Prediction] = []
     classes = model.label_space.classes if model.label_space else ()
-    for start in range(0, len(pictures), batch_size):
-        numbered = enumerate(pictures[start : start + batch_size], start)
-        read = [read_picture(picture, f"array_{i}") for i, picture in numbered]
-        tensors = [torch.as_tensor(transform(Sample(name, image)).image) for name, image in read]
+    predictions: list[Prediction] = []
+    pictures = find_pictures(inputs)
+    while batch := list(islice(pictures, batch_size)):
+        images = [picture.read() for picture in batch]
+        tensors = [torch.as_tensor(transform(Sample(p.id, i)).image) for p, i in zip(batch, images, strict=True)]
         with evaluation_mode(model), torch.no_grad():
-            output = model(torch.stack(tensors).to(device))
+            output = model(torch.stack(tensors).to(model.device))
+        require_finite(output)
         probabilities = output.logits.double().softmax(1).tolist() if output.logits is not None else None
         masks = output.mask_logits.sigmoid()[:, 0].float().cpu().numpy() if output.mask_logits is not None else None
-        for i, (name, image) in enumerate(read):
+        for i, (picture, image) in enumerate(zip(batch, images, strict=True)):
             predictions.append(
                 Prediction(
-                    name,
+                    picture.id,
                     dict(zip(classes, probabilities[i], strict=True)) if probabilities is not None else {},
                     restore(masks[i], image.shape[:2], model.input_spec) if masks is not None else None,
                 )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +11,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from skinzoo.errors import ConfigError, UnknownNameError
 from skinzoo.evaluation.inference import Outcome
-from skinzoo.evaluation.page import Picture, render_page
-from skinzoo.files import atomic_path, write_json, write_text
+from skinzoo.evaluation.page import Picture, filenames, render_page
+from skinzoo.files import atomic_path, write_csv, write_json, write_text
 from skinzoo.metrics import ClassificationMetrics, SegmentationMetrics, classification_report
+from skinzoo.registry import did_you_mean
 from skinzoo.taxonomy import LabelSpace
 
 HEADLINES = {
@@ -91,6 +92,13 @@ class Report:
         return {k: v for part in self._parts() for k, v in part.undefined.items()}
 
     def __getitem__(self, metric: str) -> float:
+        """One metric by name.
+
+        Raises:
+            UnknownNameError: It was not measured.
+        """
+        if metric not in self.values:
+            raise UnknownNameError(f"no metric {metric!r} in this report; {did_you_mean(metric, self.values)}")
         return self.values[metric]
 
     def add_figure(self, title: str, figure: Any, caption: str = "") -> None:
@@ -164,15 +172,20 @@ class Report:
 
         Returns:
             Path of `index.html`.
+
+        Raises:
+            ConfigError: There is a file of the folder's name.
         """
         folder = Path(directory)
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(f"{folder} is a file; give a folder for the report.")
         pictures = self.pictures()
-        for picture in pictures:
-            with atomic_path(folder / picture.filename) as temporary:
+        for picture, filename in zip(pictures, filenames(pictures), strict=True):
+            with atomic_path(folder / filename) as temporary:
                 temporary.write_bytes(picture.png())
         write_json(folder / "report.json", self.to_dict())
         write_text(folder / "classification_report.txt", self.text())
-        write_text(folder / "predictions.csv", self._predictions_csv())
+        write_csv(folder / "predictions.csv", self._prediction_columns(), self._prediction_rows())
         return write_text(folder / "index.html", render_page(self, pictures))
 
     def _parts(self) -> list[ClassificationMetrics | SegmentationMetrics]:
@@ -186,26 +199,26 @@ class Report:
         codes = self.label_space.classes
         return f"{example.id}\n{codes[example.label]}, predicted {codes[best]} ({example.probabilities[best]:.0%})"
 
-    def _predictions_csv(self) -> str:
-        o, text = self.outcome, io.StringIO()
+    def _prediction_columns(self) -> list[str]:
         codes = self.label_space.classes if self.label_space else ()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(
-            ["id", *(["label", "predicted", *codes] if codes else []), *(["dice", "iou"] if self.segmentation else [])]
-        )
-        overlap = {}
+        columns = ["id", "label", "predicted", *(f"p_{code}" for code in codes)] if codes else ["id"]
+        return columns + (["dice", "iou"] if self.segmentation else [])
+
+    def _prediction_rows(self) -> Iterator[list[object]]:
+        o = self.outcome
+        codes = self.label_space.classes if self.label_space else ()
+        overlap: dict[int, tuple[float, float]] = {}
         if self.segmentation is not None:
             per_image = self.segmentation.per_image
             overlap = dict(zip(o.mask_rows.tolist(), zip(per_image.dice, per_image.iou, strict=True), strict=True))
         for i, name in enumerate(o.ids):
-            cells: list[Any] = [name]
+            cells: list[object] = [name]
             if codes and o.probabilities is not None:
-                label = codes[o.labels[i]] if o.labels[i] >= 0 else ""
-                cells += [label, codes[int(o.probabilities[i].argmax())], *(f"{p:.6f}" for p in o.probabilities[i])]
+                label = codes[o.labels[i]] if o.labels[i] >= 0 else None
+                cells += [label, codes[int(o.probabilities[i].argmax())], *o.probabilities[i].tolist()]
             if self.segmentation is not None:
-                cells += [f"{v:.6f}" for v in overlap[i]] if i in overlap else ["", ""]
-            writer.writerow(cells)
-        return text.getvalue()
+                cells += map(float, overlap[i]) if i in overlap else [None, None]
+            yield cells
 
 
 def _number(value: float) -> str:

@@ -9,11 +9,13 @@ import torch
 
 import skinzoo
 from skinzoo.datasets import SkinDataset, make_loader
+from skinzoo.devices import pick_device
 from skinzoo.errors import ConfigError, LabelError
 from skinzoo.evaluation.inference import Outcome, collect
 from skinzoo.evaluation.report import Example, Report
 from skinzoo.models import SkinModel, evaluation_mode
 from skinzoo.transforms import Transform, denormalise
+from skinzoo.types import IGNORE_INDEX
 
 
 def evaluate(
@@ -43,12 +45,13 @@ def evaluate(
         ConfigError: The collection has neither labels nor masks that the model predicts.
     """
     check_dataset(model, dataset)
+    if not isinstance(examples, int) or examples < 0:
+        raise ConfigError(f"examples must be a whole number of at least 0, got {examples!r}.")
     if device is not None:
-        model.to(device)
-    place = next(model.parameters()).device
+        model.to(pick_device(device))
     transform = Transform(model.input_spec)
     loader = make_loader(dataset, transform, batch_size=batch_size, num_workers=num_workers)
-    outcome = collect(model, loader, device=place)
+    outcome = collect(model, loader, device=model.device)
     return Report(
         title=f"{model.config.architecture} on {dataset.name}",
         facts=_facts(model, dataset, outcome),
@@ -91,6 +94,11 @@ def _facts(model: SkinModel, dataset: SkinDataset, outcome: Outcome) -> dict[str
         "part": dataset.part or "all",
         "images": len(dataset),
     }
+    labelled, masked = int((dataset.records.labels != IGNORE_INDEX).sum()), int((dataset.records.masks != "").sum())
+    if model.task.has_labels and labelled < len(dataset):
+        facts["images with a label"] = labelled
+    if model.task.has_masks and masked < len(dataset):
+        facts["images with a mask"] = masked
     if dataset.info.group != "image":
         facts[f"{dataset.info.group}s"] = len(np.unique(dataset.records.groups))
     facts["licence of the data"] = dataset.info.licence or "not stated"
@@ -109,11 +117,10 @@ def _examples(
     ]
     chosen += [(row, "mistake") for row in _confident_mistakes(outcome, count)]
     examples = []
-    device = next(model.parameters()).device
     for row, kind in chosen:
         sample = transform(dataset[row])
         with evaluation_mode(model), torch.no_grad():
-            output = model(torch.as_tensor(sample.image)[None].to(device))
+            output = model(torch.as_tensor(sample.image)[None].to(model.device))
         examples.append(
             Example(
                 id=sample.id,

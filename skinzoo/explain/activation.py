@@ -53,6 +53,8 @@ def activation_map(model: SkinModel, images: Tensor, score: Score) -> Tensor:
     captured: list[Tensor] = []
 
     def cut(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        if not isinstance(output, Tensor):
+            raise _unknown_layout(target, type(output).__name__)
         captured.append(output.detach().requires_grad_(True))
         torch.set_grad_enabled(True)
         return captured[0].clone()  # what follows may work in place, which a leaf does not allow
@@ -60,7 +62,10 @@ def activation_map(model: SkinModel, images: Tensor, score: Score) -> Tensor:
     with torch.inference_mode(False), torch.no_grad(), evaluation_mode(model):
         handle = target.layer.register_forward_hook(cut)
         try:
-            (gradient,) = torch.autograd.grad(score(model(images.clone())).sum(), captured[0])
+            scores = score(model(images.clone()))
+            if not captured:
+                raise _unknown_layout(target, "a layer that the model does not call")
+            (gradient,) = torch.autograd.grad(scores.sum(), captured[0])
         finally:
             handle.remove()
         size = (images.shape[2], images.shape[3])
@@ -107,8 +112,13 @@ def channels_first(features: Tensor, target: CamTarget, image_size: tuple[int, i
         for prefix in (target.prefix_tokens, 0):  # some networks add their class token after the layer
             if (grid := _grid(shape[1] - prefix, image_size)) is not None:
                 return features[:, prefix:].transpose(1, 2).reshape(shape[0], shape[2], *grid)
-    raise ConfigError(
-        f"Grad-CAM expects (N, C, H, W), (N, H, W, C) or (N, tokens, C) features, C = {target.channels}; got {shape}."
+    raise _unknown_layout(target, str(shape))
+
+
+def _unknown_layout(target: CamTarget, got: str) -> ConfigError:
+    return ConfigError(
+        f"Grad-CAM needs features (N, C, H, W), (N, H, W, C) or (N, tokens, C) with C = {target.channels}, got {got}. "
+        "This architecture keeps them otherwise; use saliency."
     )
 
 

@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from skinzoo.errors import ConfigError
-from skinzoo.evaluation.inputs import PictureLike, read_picture
+from skinzoo.evaluation.inference import require_finite
+from skinzoo.evaluation.inputs import PictureLike, find_picture
 from skinzoo.explain.activation import Score, activation_map, class_score, input_gradient, lesion_score
+from skinzoo.files import atomic_path
 from skinzoo.models import SkinModel, evaluation_mode
 from skinzoo.transforms import Transform, restore
 from skinzoo.types import Sample
@@ -54,12 +56,18 @@ class Explanation:
         return explanation_panel(self.image, self.heatmap, f"{self.id}: {self.target} ({self.probability:.0%})")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the overlay as a picture; its folder is made."""
+        """Write the overlay as a PNG, JPEG or WebP picture; its folder is made.
+
+        Raises:
+            ConfigError: The name has another ending.
+        """
         from PIL import Image
 
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(self.overlay()).save(target)
+        if target.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+            raise ConfigError(f"{target} must end in .png, .jpg or .webp.")
+        with atomic_path(target) as temporary:
+            Image.fromarray(self.overlay()).save(temporary)
         return target
 
 
@@ -90,12 +98,12 @@ def saliency(model: SkinModel, picture: PictureLike, *, target: str | int | None
 def _explain(
     model: SkinModel, picture: PictureLike, target: str | int | None, method: Literal["grad_cam", "saliency"]
 ) -> Explanation:
-    name, image = read_picture(picture)
-    pixels = Transform(model.input_spec)(Sample(name, image)).image
-    device = next(model.parameters()).device
-    images = torch.as_tensor(pixels)[None].to(device)
+    found = find_picture(picture)
+    name, image = found.id, found.read()
+    images = torch.as_tensor(Transform(model.input_spec)(Sample(name, image)).image)[None].to(model.device)
     with evaluation_mode(model), torch.no_grad():
         output = model(images)
+    require_finite(output)
     index = _target_index(model, target, output.logits)
     score: Score
     if index is None:
@@ -127,6 +135,6 @@ def _target_index(model: SkinModel, target: str | int | None, logits: torch.Tens
         return int(logits[0].argmax())
     if isinstance(target, str):
         return space.index(target)
-    if not 0 <= target < len(space):
+    if not isinstance(target, int) or not 0 <= target < len(space):
         raise ConfigError(f"target must be a class code or an index from 0 to {len(space) - 1}, got {target!r}.")
     return target

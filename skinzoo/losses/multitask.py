@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 from torch import Tensor, nn
 
 from skinzoo.errors import ConfigError
 from skinzoo.losses.reduction import connected_zero
 from skinzoo.types import Batch, ModelOutput
+
+Number = TypeVar("Number", float, Tensor)
 
 
 class MultiTaskLoss(nn.Module):
@@ -63,21 +68,32 @@ class MultiTaskLoss(nn.Module):
             MaskError: A mask outside [0, 1].
         """
         parts: dict[str, Tensor] = {}
-        terms: list[Tensor] = []
+        unused: list[Tensor] = []
         if self.classification is not None:
             logits = _needed(output.logits, "logits", self.classification)
             parts["classification_loss"] = self.classification(logits, batch.labels)
-            terms.append(self.classification_weight * parts["classification_loss"])
         elif output.logits is not None:
-            terms.append(connected_zero(output.logits))
+            unused.append(connected_zero(output.logits))
         if self.segmentation is not None:
             mask_logits = _needed(output.mask_logits, "mask_logits", self.segmentation)
             parts["segmentation_loss"] = self.segmentation(mask_logits, batch.masks)
-            terms.append(self.segmentation_weight * parts["segmentation_loss"])
         elif output.mask_logits is not None:
-            terms.append(connected_zero(output.mask_logits))
-        loss = terms[0] if len(terms) == 1 else terms[0] + terms[1]
+            unused.append(connected_zero(output.mask_logits))
+        loss = self.combine(parts)
+        for zero in unused:
+            loss = loss + zero
         return {"loss": loss, **parts}
+
+    def combine(self, parts: Mapping[str, Number]) -> Number:
+        """The weighted sum of the parts, called as in `forward`'s result; other entries are not looked at."""
+        weights = {
+            "classification_loss": self.classification_weight,
+            "segmentation_loss": self.segmentation_weight,
+        }
+        total, *rest = [parts[name] * weight for name, weight in weights.items() if name in parts]
+        for term in rest:
+            total = total + term
+        return total
 
     def extra_repr(self) -> str:
         """Options, for `print`."""

@@ -8,8 +8,9 @@ What is undefined is NaN with a reason, never 0:
 | has test images, but is never predicted | NaN       | 0      | 0   | never predicted               |
 | has no test images                      | NaN       | NaN    | NaN | no test images of this class  |
 
-A macro score is the plain mean over the classes for which the score is defined; a weighted score weighs them by their
-number of test images. scikit-learn with `zero_division=np.nan` agrees wherever a class has test images.
+A macro score is the plain mean over the classes that have test images; a weighted score weighs them by their number. In
+both, a class that is never predicted counts as precision 0: left out, it would flatter a model that gives up on it. On
+the classes with test images, scikit-learn agrees: with `zero_division=np.nan` per class, with 0 in the means.
 """
 
 from __future__ import annotations
@@ -83,10 +84,13 @@ def balanced_accuracy(confusion: ArrayLike) -> float:
     return mean_of_defined(class_scores(confusion).recall)
 
 
-def weighted_mean(values: FloatArray, support: IntArray) -> float:
-    """Mean over the defined classes, weighed by their number of test images; NaN if none is defined."""
-    defined = ~np.isnan(values) & (support > 0)
-    return float(np.average(values[defined], weights=support[defined])) if defined.any() else float("nan")
+def macro_and_weighted(values: FloatArray, support: IntArray) -> tuple[float, float]:
+    """Plain and weighted mean over the classes with test images, undefined scores as 0; NaN without images."""
+    present = support > 0
+    if not present.any():
+        return float("nan"), float("nan")
+    counted = np.nan_to_num(values[present], nan=0.0)
+    return float(counted.mean()), float(np.average(counted, weights=support[present]))
 
 
 def _counts(confusion: ArrayLike) -> IntArray:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from skinzoo.errors import ConfigError
 from skinzoo.metrics.arrays import FloatArray, IntArray, class_indices, mean_of_defined, real_numbers, same_length
-from skinzoo.metrics.classification import NO_IMAGES, accuracy, class_scores, weighted_mean
+from skinzoo.metrics.classification import NO_IMAGES, accuracy, class_scores, macro_and_weighted
 from skinzoo.metrics.confusion import confusion_matrix
 from skinzoo.metrics.ranking import roc_auc_ovr
 from skinzoo.metrics.segmentation import DiceIou, checked_counts, dice_iou_of_counts, pooled_dice_iou
@@ -94,11 +94,12 @@ def classification_metrics(
         "auc": ranked.per_class,
     }
     values = {"accuracy": accuracy(confusion), "balanced_accuracy": mean_of_defined(counted.recall)}
-    values |= {f"macro_{name}": mean_of_defined(columns[name]) for name in ("precision", "recall", "f1")}
-    values |= {
-        f"weighted_{name}": weighted_mean(columns[name], counted.support) for name in ("precision", "recall", "f1")
-    }
+    means = {name: macro_and_weighted(columns[name], counted.support) for name in ("precision", "recall", "f1")}
+    values |= {f"macro_{name}": macro for name, (macro, _) in means.items()}
+    values |= {f"weighted_{name}": weighted for name, (_, weighted) in means.items()}
     values["macro_auc"] = ranked.macro
+
+    averaged = dict.fromkeys(means, counted.support > 0) | {"auc": ~np.isnan(ranked.per_class)}
 
     undefined = {name: NO_IMAGES if not len(truth) else "defined for no class" for name, v in values.items() if v != v}
     for c, code in enumerate(classes):
@@ -113,8 +114,8 @@ def classification_metrics(
         confusion=confusion,
         undefined=undefined,
         macro_classes={
-            f"macro_{name}": tuple(code for code, v in zip(classes, columns[name], strict=True) if v == v)
-            for name in PER_CLASS
+            f"macro_{name}": tuple(code for c, code in enumerate(classes) if included[c])
+            for name, included in averaged.items()
         },
         num_samples=len(truth),
         num_unlabelled=int((~labelled).sum()),

@@ -70,7 +70,10 @@ def _downloaded(name: str, **kwargs: Any) -> Any:
         raise ConfigError(f"timm has no pretrained weights for {name!r}; use backbone_weights=None for random ones.")
     if record.hf_hub_id:
         _require_reachable(name, record)
-    return timm.create_model(name, pretrained=True, num_classes=0, **kwargs)
+    try:
+        return timm.create_model(name, pretrained=True, num_classes=0, **kwargs)
+    except OSError as error:  # every client's network error derives from it
+        raise _offline(name, record.hf_hub_id or record.url, error) from error
 
 
 def _require_reachable(name: str, record: Any) -> None:
@@ -83,8 +86,12 @@ def _require_reachable(name: str, record: Any) -> None:
     try:
         get_hf_file_metadata(hf_hub_url(repo, filename), timeout=10)
     except Exception as error:  # the client's transport, and so its exceptions, differ from version to version
-        raise OfflineError(
-            f"the ImageNet weights of {name!r} ({repo}) are not in the local cache and could not be downloaded "
-            f"({type(error).__name__}: {error}). Without a network there are two ways out: pass the path of a local "
-            "safetensors file as backbone_weights=..., or backbone_weights=None to start from random weights."
-        ) from error
+        raise _offline(name, repo, error) from error
+
+
+def _offline(name: str, source: str, error: Exception) -> OfflineError:
+    return OfflineError(
+        f"the ImageNet weights of {name!r} ({source}) are not in the local cache and could not be downloaded "
+        f"({type(error).__name__}: {error}). Without a network there are two ways out: pass the path of a local "
+        "safetensors file as backbone_weights=..., or backbone_weights=None to start from random weights."
+    )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from skinzoo.errors import ConfigError
@@ -108,6 +109,11 @@ class SkinModel(nn.Module):
     def label_space(self) -> LabelSpace | None:
         """Names of the classes; None for a model that only segments."""
         return self.config.label_space
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's parameters are."""
+        return next(self.parameters()).device
 
     def forward(self, images: Tensor) -> ModelOutput:
         """Logits for a batch.

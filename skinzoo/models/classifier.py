@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, get_args
 
 import timm
 from timm.data import resolve_model_data_config
+from timm.models import is_model_pretrained
 from torch import Tensor, nn
 
+from skinzoo.errors import ConfigError
 from skinzoo.models.backbone import timm_backbone
 from skinzoo.models.base import CamTarget, ModelConfig, SkinModel
 from skinzoo.models.catalogue import MODELS, BuildRequest, ModelEntry, register_model
@@ -31,7 +35,7 @@ class Classifier(SkinModel):
         config: How the model was built.
         backbone: Images (N, 3, H, W) to features (N, F).
         head: Features to logits (N, classes).
-        targets: Where Grad-CAM can look, the deepest layer first.
+        targets: Gives the layers that Grad-CAM can look at, the deepest first.
         freeze_backbone: True to train the head alone.
         fixed_size: True if the backbone takes one size only.
     """
@@ -41,7 +45,7 @@ class Classifier(SkinModel):
         config: ModelConfig,
         backbone: nn.Module,
         head: nn.Module,
-        targets: list[CamTarget],
+        targets: Callable[[], list[CamTarget]],
         *,
         freeze_backbone: bool = False,
         fixed_size: bool = False,
@@ -57,7 +61,7 @@ class Classifier(SkinModel):
 
     def cam_targets(self) -> list[CamTarget]:
         """The feature maps, or the tokens that enter the attention blocks."""
-        return self._targets
+        return self._targets()
 
 
 def build_classifier(
@@ -89,7 +93,7 @@ def build_classifier(
         request.config(timm_input_spec(trunk, size)),
         trunk,
         build_head(head, getattr(trunk, "head_hidden_size", None) or trunk.num_features, request.num_classes, dropout),
-        _cam_targets(trunk),
+        partial(_cam_targets, trunk),
         freeze_backbone=strategy == "head",
         fixed_size=fixed,
     )
@@ -109,11 +113,16 @@ def timm_input_spec(backbone: Any, size: tuple[int, int] | None) -> InputSpec:
 def _cam_targets(backbone: Any) -> list[CamTarget]:
     prefix = getattr(backbone, "num_prefix_tokens", 0)
     targets = []
-    for info in reversed(backbone.feature_info):
-        layer = backbone.get_submodule(info["module"])
+    try:
+        stages = [(backbone.get_submodule(info["module"]), info) for info in backbone.feature_info]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"timm does not say which feature maps {type(backbone).__name__} has, so Grad-CAM has nowhere to look; "
+            "use saliency."
+        ) from error
+    for layer, info in reversed(stages):
         # Of a transformer block, only the input still reaches the class token through attention.
-        layer = getattr(layer, "norm1", layer)
-        targets.append(CamTarget(layer, info["num_chs"], info["reduction"], prefix))
+        targets.append(CamTarget(getattr(layer, "norm1", layer), info["num_chs"], info["reduction"], prefix))
     return targets
 
 
@@ -121,6 +130,8 @@ def timm_entry(name: str) -> ModelEntry | None:
     """The entry that `<timm name>_<strategy>` stands for; None if the name is not of that form."""
     backbone, _, strategy = name.rpartition("_")
     if strategy not in STRATEGIES or not timm.is_model(backbone):
+        return None
+    if "." in backbone and not is_model_pretrained(backbone):  # a tag that timm does not have
         return None
     summary = f"timm's {backbone}: {_MEANING[strategy]}"
     return ModelEntry(build_classifier, Task.CLASSIFICATION, summary, {"backbone": backbone, "strategy": strategy})

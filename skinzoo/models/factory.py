@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ from skinzoo.models import simple_cnn, unet  # noqa: F401 - they register their 
 from skinzoo.models.base import SkinModel
 from skinzoo.models.catalogue import MODELS, BuildRequest, ModelEntry
 from skinzoo.models.classifier import STRATEGIES, resolve_entry
-from skinzoo.models.pretrained import load_pretrained, load_weights
+from skinzoo.models.pretrained import load_pretrained, load_weights, trained_input_spec
 from skinzoo.registry import check_options
 from skinzoo.taxonomy import ISIC2018, LABEL_SPACES, LabelSpace
 from skinzoo.types import InputSpec, Task
 
 LOCAL_PREFIX = "local-dir:"
 MAX_CLASSES = 10_000
+SMALL = 96
+_FACETS = ("family", "strategy")
 _GENERAL = ("num_classes", "label_space", "image_size", "input_spec", "seed")
 
 
@@ -35,6 +38,7 @@ def list_models(pattern: str | None = None, *, task: Task | str | None = None, *
         task: Only models of this task.
         **facets: Further restrictions: `family="unet"`, `strategy="head"`.
     """
+    check_options(facets, _FACETS, of="list_models")
     wanted = Task(task) if task is not None else None
     names = MODELS.names(pattern or "*", task=wanted, **facets)
     if pattern is None or wanted not in (None, Task.CLASSIFICATION) or set(facets) - {"strategy"}:
@@ -72,7 +76,7 @@ def create_model(
         num_classes: Number of classes, when they need no names. Default: the seven of ISIC 2018.
         label_space: A `LabelSpace`, the name of a known one (`"isic2018"`, `"isic9"`, `"binary"`), or class names.
         weights: A folder written by `save_pretrained`, or a safetensors file, with trained weights of this
-            architecture. Nothing else is then downloaded.
+            architecture. Nothing else is then downloaded. A folder's input specification is taken over.
         image_size: Pixels, one number or (height, width). Default: the architecture's own.
         input_spec: Overrides everything about the input.
         seed: Makes random weights reproducible without touching the global random state.
@@ -90,6 +94,8 @@ def create_model(
         >>> model(torch.zeros(1, 3, 64, 64)).logits.shape
         torch.Size([1, 7])
     """
+    if not isinstance(name, str):
+        raise ConfigError(f"a model is asked for by its name, got {name!r}; see list_models().")
     if name.startswith(LOCAL_PREFIX):
         given: dict[str, Any] = {"num_classes": num_classes, "label_space": label_space, "weights": weights}
         given |= {"image_size": image_size, "input_spec": input_spec, **options}
@@ -98,6 +104,10 @@ def create_model(
         return load_pretrained(name.removeprefix(LOCAL_PREFIX), build)
     if name.startswith("hf-hub:"):
         raise ConfigError("models cannot be loaded from the Hub yet; download the folder and use local-dir:<folder>.")
+    if image_size is not None and input_spec is not None:
+        raise ConfigError("give image_size or input_spec, not both; an InputSpec has its own size.")
+    if weights is not None and image_size is None and input_spec is None:
+        input_spec = trained_input_spec(Path(weights))
     model = build(
         name,
         label_space=_label_space(name, resolve_entry(name)[1].task, num_classes, label_space),
@@ -135,12 +145,27 @@ def build(
     request = BuildRequest(architecture, entry.task, label_space, image_size, input_spec, kept)
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
-            torch.manual_seed(seed)
-        return entry.build(request, **entry.fixed, **options).eval()
+            torch.manual_seed(_seed(seed))
+        model = entry.build(request, **entry.fixed, **options).eval()
+        _check_size(model)
+    return model
+
+
+def _check_size(model: SkinModel) -> None:
+    """Try a very small picture once: some networks pool it away to nothing."""
+    height, width = model.input_spec.size
+    if min(height, width) < SMALL:
+        try:
+            with torch.no_grad():
+                model(torch.zeros(1, 3, height, width))
+        except RuntimeError as error:
+            raise ConfigError(
+                f"{model.config.architecture} cannot work at {height} x {width} pixels; use a larger image_size."
+            ) from error
 
 
 def _label_space(
-    name: str, task: Task, num_classes: int | None, label_space: LabelSpace | str | Iterable[str] | None
+    name: str, task: Task, num_classes: int | None, label_space: LabelSpace | str | Sequence[str] | None
 ) -> LabelSpace | None:
     if not task.has_labels:
         if num_classes is not None or label_space is not None:
@@ -148,8 +173,10 @@ def _label_space(
         return None
     if isinstance(label_space, str):
         label_space = LABEL_SPACES[label_space]
-    elif label_space is not None and not isinstance(label_space, LabelSpace):
+    elif isinstance(label_space, list | tuple):
         label_space = LabelSpace.from_names(label_space)
+    elif label_space is not None and not isinstance(label_space, LabelSpace):
+        raise ConfigError(f"label_space must be a LabelSpace, a known name, or a list of names, got {label_space!r}.")
     if label_space is None and num_classes is not None:
         if isinstance(num_classes, bool) or not isinstance(num_classes, int) or not 0 < num_classes <= MAX_CLASSES:
             raise ConfigError(f"num_classes must be an integer from 1 to {MAX_CLASSES}, got {num_classes!r}.")
@@ -165,7 +192,13 @@ def _label_space(
 def _size(value: int | tuple[int, int] | None) -> tuple[int, int] | None:
     if value is None:
         return None
-    size = (value, value) if isinstance(value, int) else tuple(value)
-    if len(size) != 2 or not all(isinstance(s, int) and s > 0 for s in size):
+    sides = value if isinstance(value, list | tuple) else (value, value)
+    if len(sides) != 2 or not all(isinstance(s, Integral) and s > 0 for s in sides):
         raise ConfigError(f"image_size must be a positive number of pixels or (height, width), got {value!r}.")
-    return size
+    return int(sides[0]), int(sides[1])
+
+
+def _seed(value: int) -> int:
+    if not isinstance(value, Integral) or value < 0:
+        raise ConfigError(f"seed must be a whole number of at least 0, got {value!r}.")
+    return int(value)

@@ -25,8 +25,8 @@ def build_head(kind: str, in_features: int, num_classes: int, dropout: float | N
     if kind not in HEADS:
         raise ConfigError(f"unknown head {kind!r}; use one of {', '.join(HEADS)}.")
     rate = (0.7 if kind == "mlp" else 0.0) if dropout is None else dropout
-    if not 0 <= rate < 1:
-        raise ConfigError(f"dropout must be in [0, 1), got {rate}.")
+    if not isinstance(rate, int | float) or not 0 <= rate < 1:
+        raise ConfigError(f"dropout must be in [0, 1), got {rate!r}.")
     if kind == "linear":
         return nn.Sequential(nn.Dropout(rate), nn.Linear(in_features, num_classes))
     return nn.Sequential(

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import skinzoo
-from skinzoo.errors import UnsafeWeightsError, WeightsError, WeightsMismatchError
-from skinzoo.files import sha256_of, write_json
+from skinzoo.errors import ConfigError, UnsafeWeightsError, WeightsError, WeightsMismatchError
+from skinzoo.files import plain, sha256_of, write_json
 from skinzoo.models.backbone import load_strictly
 from skinzoo.models.base import SkinModel
 from skinzoo.taxonomy import LabelSpace
-from skinzoo.tensors import load_tensors, save_tensors
+from skinzoo.tensors import load_tensors, read_metadata, save_tensors
 from skinzoo.types import InputSpec
 
 CONFIG_NAME = "config.json"
@@ -33,10 +33,15 @@ def save_pretrained(model: SkinModel, directory: str | os.PathLike[str], **facts
 
     Returns:
         The folder.
+
+    Raises:
+        ConfigError: The folder is a file, or a fact cannot be written as JSON; nothing is written then.
     """
     folder = Path(directory)
-    config = model.config
-    weights = save_tensors(folder / WEIGHTS_NAME, model.state_dict(), {"architecture": config.architecture})
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; give a folder to save the model to.")
+    config, facts = model.config, plain(facts)
+    weights = save_tensors(folder / WEIGHTS_NAME, model.state_dict(), _identity(model))
     write_json(
         folder / CONFIG_NAME,
         {
@@ -92,16 +97,26 @@ def load_weights(model: SkinModel, source: Path) -> None:
         WeightsMismatchError: They are of another architecture or of other classes.
     """
     if not source.is_dir():
-        load_strictly(model, load_tensors(source), what=str(source))
+        tensors = load_tensors(source)
+        _check_classes(model, source)
+        load_strictly(model, tensors, what=str(source))
         return
     config = read_config(source)
-    theirs = config.get("label_space")
-    if theirs is not None and model.label_space is not None and tuple(theirs["classes"]) != model.label_space.classes:
-        raise WeightsMismatchError(
-            f"{source} was trained for the classes {theirs['classes']}, the model has {list(model.label_space)}; pass "
-            "label_space=... with the same classes in the same order."
-        )
     _load_file(model, source / WEIGHTS_NAME, config)
+
+
+def trained_input_spec(source: Path) -> InputSpec | None:
+    """The input specification of a saved model; None for a bare weights file.
+
+    Raises:
+        WeightsError: The folder's configuration cannot be used.
+    """
+    if not source.is_dir():
+        return None
+    try:
+        return InputSpec.from_dict(read_config(source)["input_spec"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{source / CONFIG_NAME} has no usable input_spec: {error}") from error
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -118,7 +133,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path} is not JSON ({error}).") from error
     if not isinstance(config, dict) or config.get("library") != "skinzoo":
         raise WeightsError(f"{path} was not written by skinzoo (it has no 'library': 'skinzoo').")
@@ -135,9 +150,26 @@ def _load_file(model: SkinModel, path: Path, config: dict[str, Any]) -> None:
             f"{path.parent} holds {pickles[0]}, a pickle, which is never loaded; expected {WEIGHTS_NAME}."
         )
     tensors = load_tensors(path)
-    expected = (config.get("weights") or {}).get("sha256")
+    weights = config.get("weights")
+    expected = weights.get("sha256") if isinstance(weights, dict) else None
     if (found := sha256_of(path)) != expected:
         raise WeightsError(
             f"{path} has sha256 {found}, its {CONFIG_NAME} says {expected}; the file was changed or damaged."
         )
+    _check_classes(model, path)
     load_strictly(model, tensors, what=str(path))
+
+
+def _check_classes(model: SkinModel, path: Path) -> None:
+    """The weights file itself knows its classes, so a changed configuration is noticed."""
+    metadata, ours = read_metadata(path), _identity(model)["classes"]
+    if (theirs := metadata.get("classes", ours)) != ours:
+        raise WeightsMismatchError(
+            f"{path} was trained for the classes {theirs}, the model has {ours}; the same names in the same order are "
+            "needed: pass label_space=..., or restore the configuration that it was saved with."
+        )
+
+
+def _identity(model: SkinModel) -> dict[str, Any]:
+    """What the weights file itself says about the model."""
+    return {"architecture": model.config.architecture, "classes": list(model.label_space or ())}

@@ -34,7 +34,8 @@ def build_simple_cnn(request: BuildRequest, *, dropout: float = 0.7) -> SkinMode
         nn.ReLU(),
     )
     config = request.config(InputSpec(size=request.image_size or (224, 224)))
-    return Classifier(config, backbone, build_head("mlp", 256, request.num_classes, dropout), [CamTarget(last, 64, 4)])
+    targets = [CamTarget(last, 64, 4)]
+    return Classifier(config, backbone, build_head("mlp", 256, request.num_classes, dropout), lambda: targets)
 
 
 register_model(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skinzoo.files import atomic_path
+from skinzoo.files import atomic_path, write_json
 from skinzoo.metrics import higher_is_better
 from skinzoo.training.history import Row, format_row
 
@@ -75,6 +76,14 @@ class Writer(Callback):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Clear away what an earlier run left, and write the configuration."""
+        for name in ("best", "last"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in ("history.csv", "learning_curves.png"):
+            (self.folder / name).unlink(missing_ok=True)
+        write_json(self.folder / "train_config.json", trainer.config.to_dict())
 
     def on_evaluation(self, trainer: Trainer, row: Row) -> None:
         """Bring the files up to date."""

@@ -13,6 +13,7 @@ from skinzoo.evaluation.inference import metric_names
 from skinzoo.evaluation.scoring import check_dataset
 from skinzoo.models import SkinModel
 from skinzoo.training.config import TrainConfig
+from skinzoo.types import Task
 
 
 def check_run(model: SkinModel, config: TrainConfig, train: SkinDataset, val: SkinDataset | None) -> None:
@@ -28,19 +29,34 @@ def check_run(model: SkinModel, config: TrainConfig, train: SkinDataset, val: Sk
         check_dataset(model, dataset)
     if val is not None:
         check_disjoint(train, val)
-        known = [f"val_{name}" for name in metric_names(model.task)]
+        known = [f"val_{name}" for name in metric_names(_measured(model, val))]
         if config.monitor not in known:
             raise ConfigError(
-                f"monitor={config.monitor!r} is not measured for this model; use one of {', '.join(known)}."
+                f"monitor={config.monitor!r} is not measured for this model on {val.name}; "
+                f"use one of {', '.join(known)}."
             )
+    elif config.patience is not None or config.schedule.kind == "plateau":  # type: ignore[union-attr]
+        raise ConfigError("early stopping (patience) and the plateau schedule watch the validation part; give fit one.")
     left = len(train) % config.batch_size
-    if left == 1 and not config.drop_last and _has_batchnorm(model.modules()):
+    if (left == 1 or config.batch_size == 1) and not config.drop_last and _has_batchnorm(model.modules()):
         raise BatchTooSmallError(
-            f"{len(train)} images in batches of {config.batch_size} leave a last batch of one, for which BatchNorm has "
+            f"{len(train)} images in batches of {config.batch_size} make a batch of one, for which BatchNorm has "
             "no statistics; use drop_last=True or another batch_size."
         )
-    if config.output_dir is not None and not config.overwrite and (Path(config.output_dir) / "history.csv").exists():
+    if config.output_dir is None:
+        return
+    folder = Path(config.output_dir)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"output_dir={config.output_dir} is a file; give a folder.")
+    if not config.overwrite and (folder / "history.csv").exists():
         raise ConfigError(f"{config.output_dir} holds an earlier run; choose another output_dir, or overwrite=True.")
+
+
+def _measured(model: SkinModel, val: SkinDataset) -> Task:
+    """The task that the model can be scored by on this part."""
+    if model.task is not Task.MULTITASK or (val.has_labels and val.has_masks):
+        return model.task
+    return Task.CLASSIFICATION if val.has_labels else Task.SEGMENTATION
 
 
 def _has_batchnorm(modules: Iterable[nn.Module]) -> bool:

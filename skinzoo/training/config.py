@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from numbers import Integral, Real
 from typing import Any, Literal
 
 from skinzoo.errors import ConfigError
@@ -67,6 +68,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if isinstance(self.schedule, str):
             object.__setattr__(self, "schedule", Schedule(self.schedule))
+        if not isinstance(self.schedule, Schedule):
+            raise ConfigError(f"schedule must be a Schedule or the name of one, got {self.schedule!r}.")
         if self.output_dir is not None:
             object.__setattr__(self, "output_dir", str(self.output_dir))
         if self.epochs is not None and self.num_steps is not None:
@@ -85,8 +88,12 @@ class TrainConfig:
             if value is not None and not (_is_number(value) and value > 0):
                 raise ConfigError(f"{name} must be a positive number, got {value!r}.")
         for name in ("epochs", "num_steps", "eval_every", "batch_size", "patience", "seed", "num_workers"):
-            if not isinstance(getattr(self, name), int | None) or isinstance(getattr(self, name), bool):
-                raise ConfigError(f"{name} must be a whole number, got {getattr(self, name)!r}.")
+            value = getattr(self, name)
+            if value is None and name not in ("batch_size", "seed", "num_workers"):
+                continue
+            if not isinstance(value, Integral) or isinstance(value, bool):
+                raise ConfigError(f"{name} must be a whole number, got {value!r}.")
+            object.__setattr__(self, name, int(value))
         for name in ("weight_decay", "seed", "num_workers"):
             value = getattr(self, name)
             if not (_is_number(value) and value >= 0):
@@ -104,4 +111,4 @@ class TrainConfig:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import distributed, nn
 
-from skinzoo.errors import ConfigError
+from skinzoo.devices import pick_device
 from skinzoo.types import Batch
 
 
@@ -49,6 +49,13 @@ class Engine:
         distributed.broadcast(tensor, src=0)
         return cast("list[float]", tensor.tolist())
 
+    @contextmanager
+    def own_randomness(self) -> Iterator[None]:
+        """Whatever is drawn inside leaves PyTorch's global random state as it was."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            yield
+
     def share(self, model: nn.Module) -> None:
         """Give every process the main process's weights."""
         if self.world_size > 1:
@@ -56,23 +63,6 @@ class Engine:
                 dense = tensor.contiguous()  # channels-last tensors cannot be sent as they are
                 distributed.broadcast(dense, src=0)
                 tensor.copy_(dense)
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """A device by name; `"auto"` takes the accelerator if there is one.
-
-    Raises:
-        ConfigError: No such device here.
-    """
-    if name == "auto":
-        return (torch.accelerator.is_available() and torch.accelerator.current_accelerator()) or torch.device("cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"unknown device {name!r}; use 'auto', 'cpu', 'cuda' or 'cuda:<number>'.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device {name!r} was asked for, but PyTorch sees no CUDA GPU here; use 'auto' or 'cpu'.")
-    return device
 
 
 @contextmanager

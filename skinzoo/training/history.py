@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from pathlib import Path
 from typing import Any
 
-from skinzoo.files import write_text
+from skinzoo.files import write_csv
 
 Row = dict[str, float]
 
@@ -41,11 +39,7 @@ class History:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write `history.csv`."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self.columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_text(Path(folder) / "history.csv", text.getvalue())
+        write_csv(Path(folder) / "history.csv", self.columns, [[row.get(c) for c in self.columns] for row in self.rows])
 
     def figure(self) -> Any:
         """Learning curves as a matplotlib figure."""

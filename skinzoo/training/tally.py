@@ -19,16 +19,19 @@ class Tally:
 
     def add(self, output: ModelOutput, batch: Batch, losses: Mapping[str, Tensor]) -> None:
         """Count one step."""
+        masked = 0 if batch.masks is None else (~batch.masks[:, 0, 0, 0].isnan()).sum()
+        counts = {"classification_loss": (batch.labels != IGNORE_INDEX).sum(), "segmentation_loss": masked}
         for name, value in losses.items():
-            self._sums[f"train_{name}"] += value.detach() * len(batch.ids)
-            self._counts[f"train_{name}"] += len(batch.ids)
+            count = counts.get(name, len(batch.ids))
+            self._sums[f"train_{name}"] += value.detach() * count
+            self._counts[f"train_{name}"] += count
         if output.logits is not None:
             labelled = batch.labels != IGNORE_INDEX
             self._sums["train_accuracy"] += ((output.logits.detach().argmax(1) == batch.labels) & labelled).sum()
             self._counts["train_accuracy"] += labelled.sum()
 
     def means(self) -> dict[str, float]:
-        """Mean of each value over the samples; NaN for the accuracy if no sample had a label."""
+        """Mean of each value over the samples that it concerns; NaN if there was none."""
         counts = {name: float(count) for name, count in self._counts.items()}
         return {
             name: float(total) / counts[name] if counts[name] else float("nan") for name, total in self._sums.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from tqdm import tqdm
 from skinzoo.datasets import SkinDataset, make_loader
 from skinzoo.errors import ConfigError, DivergedError
 from skinzoo.evaluation.inference import collect
-from skinzoo.files import write_json
 from skinzoo.losses import MultiTaskLoss, default_loss
 from skinzoo.models import SkinModel
 from skinzoo.training.callbacks import BestWeights, Callback, EarlyStopping, Printer, Writer
@@ -58,6 +58,10 @@ class Trainer:
         loss: MultiTaskLoss | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> None:
+        if config is not None and not isinstance(config, TrainConfig):
+            raise ConfigError(f"config must be a TrainConfig, got {type(config).__name__}; try TrainConfig(**config).")
+        if loss is not None and not isinstance(loss, MultiTaskLoss):
+            raise ConfigError(f"loss must be a MultiTaskLoss, got {loss!r}; skinzoo.default_loss makes one from names.")
         self.model = model
         self.config = config or TrainConfig()
         self.loss = loss or default_loss(model.task, segmentation="dice_bce")
@@ -88,11 +92,15 @@ class Trainer:
         self.model.train()
         check_run(self.model, self.config, train, val)
         self.history, self._best, self._cuts, self._waited = History(), {}, 0, 0
-        with start_engine(self.config.device) as engine:
+        with start_engine(self.config.device) as engine, engine.own_randomness():
             callbacks = self._callbacks(val) if engine.is_main else []
             self._run(engine, train, val, callbacks)
             if self._best:
                 self.model.load_state_dict(self._best)
+            elif callbacks and val is not None:
+                warnings.warn(
+                    f"{self.config.monitor} was undefined in every evaluation; the last weights are kept.", stacklevel=2
+                )
             engine.share(self.model)
         self.model.eval()
         return self.history
@@ -111,7 +119,6 @@ class Trainer:
         if val is not None and c.patience is not None:
             callbacks.append(EarlyStopping(c.patience))
         if c.output_dir is not None:
-            write_json(Path(c.output_dir) / "train_config.json", c.to_dict())
             callbacks.append(Writer(Path(c.output_dir)))
         if c.verbose:
             callbacks.append(Printer())
@@ -241,4 +248,4 @@ def _endless(loader: DataLoader[Batch]) -> Iterator[Batch]:
 
 
 def _is_convolutional(model: SkinModel) -> bool:
-    return model.cam_targets()[0].prefix_tokens == 0
+    return sum(isinstance(m, nn.Conv2d) for m in model.modules()) > 1  # one alone cuts a transformer's patches

@@ -13,7 +13,7 @@ from PIL import Image
 
 import skinzoo
 from skinzoo.datasets import Records
-from skinzoo.errors import ConfigError, EmptyLoaderError, LabelError
+from skinzoo.errors import ConfigError, DivergedError, EmptyLoaderError, LabelError, UnknownNameError
 from skinzoo.evaluation.inference import collect, metric_names
 from skinzoo.models import ModelConfig, SkinModel
 from skinzoo.taxonomy import ISIC2018, LabelSpace
@@ -113,26 +113,60 @@ def test_a_segmenter_is_reported_without_classes(data, tmp_path):
         assert next(csv.reader(file)) == ["id", "dice", "iou"]
 
 
-def test_collect_puts_the_mode_back_and_averages_the_loss_over_samples():
-    batches = [
-        Batch(torch.zeros(n, 3, 32, 32), torch.zeros(n, dtype=torch.int64), None, [f"{n}{i}" for i in range(n)])
-        for n in (3, 1)
+def partial_batches(sizes):
+    """28 samples: every second one has a label, every third a mask."""
+    n = 28
+    images = torch.zeros(n, 3, 32, 32)
+    labels = torch.where(torch.arange(n) % 2 == 0, torch.arange(n) % 7, IGNORE_INDEX)
+    masks = torch.zeros(n, 1, 32, 32)
+    masks[torch.arange(n) % 3 != 0] = float("nan")
+    ids = [str(i) for i in range(n)]
+    parts = zip(*(t.split(sizes) for t in (images, labels, masks)), strict=True)
+    starts = np.cumsum([0, *sizes])
+    return [
+        Batch(x, y, m if (~m.isnan()).any() else None, ids[a : a + len(x)])
+        for (x, y, m), a in zip(parts, starts, strict=False)
     ]
-    model = Oracle(Task.CLASSIFICATION, torch.zeros(4, 7)).train()
-    outcome = collect(model, batches, loss=lambda _o, b: {"loss": torch.tensor(float(len(b.ids)))})
-    assert outcome.losses == {"loss": (3 * 3 + 1 * 1) / 4}
-    assert model.training
-    assert outcome.ids == ["30", "31", "32", "10"]
+
+
+@pytest.mark.parametrize("sizes", [[28], [14, 14], [1] * 28, [3, 25], [9, 9, 9, 1]])
+def test_losses_do_not_depend_on_the_batches(sizes):
+    generator = torch.Generator().manual_seed(0)
+    logits, masks = torch.randn(28, 7, generator=generator), torch.randn(28, 1, 32, 32, generator=generator)
+    model = Oracle(Task.MULTITASK, logits, masks).train()
+    loss = skinzoo.default_loss(Task.MULTITASK, segmentation="bce", segmentation_weight=2.0)
+    outcome = collect(model, partial_batches(sizes), loss=loss)
+    assert model.training, "the mode is put back"
+    assert outcome.ids == [str(i) for i in range(28)]
+    labelled, masked = np.arange(0, 28, 2), np.arange(0, 28, 3)
+    assert outcome.mask_rows.tolist() == masked.tolist()
+    classes = torch.nn.functional.cross_entropy(logits[labelled], torch.tensor(labelled % 7)).item()
+    pixels = torch.nn.functional.binary_cross_entropy_with_logits(
+        masks[masked], torch.zeros(len(masked), 1, 32, 32)
+    ).item()
+    assert outcome.losses["classification_loss"] == pytest.approx(classes, rel=1e-5)
+    assert outcome.losses["segmentation_loss"] == pytest.approx(pixels, rel=1e-5)
+    assert outcome.losses["loss"] == pytest.approx(classes + 2 * pixels, rel=1e-5)
 
 
 @pytest.mark.parametrize("task", list(Task))
 def test_metric_names_are_those_that_are_measured(task, data):
-    model = Oracle(
-        task, torch.zeros(1, 7) if task.has_labels else None, truth_masks(data)[:1] if task.has_masks else None
-    )
+    masks = truth_masks(data)[:1] if task.has_masks else None
+    model = Oracle(task, torch.zeros(1, 7) if task.has_labels else None, masks)
     loader = skinzoo.make_loader(data, skinzoo.Transform(model.input_spec), batch_size=14)
-    outcome = collect(model, loader, loss=lambda *_: {"loss": torch.tensor(1.0)})
-    assert list(outcome.scores()) == metric_names(task)
+    scores = collect(model, loader, loss=skinzoo.default_loss(task)).scores()
+    assert [name for name in scores if not name.endswith("_loss")] == metric_names(task)
+
+
+@pytest.mark.parametrize("bad", ["logits", "masks"])
+def test_a_model_that_gives_nan_is_an_error_not_a_figure(data, bad):
+    logits, masks = torch.eye(7), truth_masks(data)[:7]
+    {"logits": logits, "masks": masks}[bad].fill_(float("nan"))
+    model = Oracle(Task.MULTITASK, logits, masks)
+    with pytest.raises(DivergedError, match="NaN or infinite values"):
+        skinzoo.evaluate(model, data)
+    with pytest.raises(DivergedError, match="NaN or infinite values"):
+        skinzoo.predict(model, data[0])
 
 
 class Page(HTMLParser):
@@ -176,6 +210,13 @@ def test_save_writes_a_page_that_needs_nothing_else(data, tmp_path):
     with (index.parent / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [r["id"] for r in rows] == data.records.ids.tolist()
+    from sklearn.metrics import roc_auc_score
+
+    scores = np.array([[float(r[f"p_{code}"]) for code in model.label_space] for r in rows])
+    areas = [
+        roc_auc_score([r["label"] == code for r in rows], scores[:, k]) for k, code in enumerate(model.label_space)
+    ]
+    assert np.mean(areas) == pytest.approx(report["macro_auc"], abs=1e-12), "the file reproduces the figures"
     right = np.mean([r["label"] == r["predicted"] for r in rows])
     assert right == pytest.approx(report["accuracy"])
     assert np.mean([float(r["dice"]) for r in rows]) == pytest.approx(report["dice"], abs=1e-5)
@@ -221,3 +262,22 @@ def test_nothing_to_score_is_an_error(data):
     copy.records = Records.build(copy.records.ids, images=copy.records.images)
     with pytest.raises(ConfigError, match=r"needs class labels or masks, and .* has none"):
         skinzoo.evaluate(Oracle(Task.MULTITASK, torch.eye(7), truth_masks(data)), copy)
+
+
+def test_report_details(data, tmp_path):
+    report = skinzoo.evaluate(Oracle(Task.CLASSIFICATION, torch.eye(7)), data, examples=0)
+    with pytest.raises(UnknownNameError, match="did you mean 'macro_f1'"):
+        _ = report["macro_F1"]
+    figure = report.pictures()[0].figure
+    for title in ("Confusion matrix", "混同行列", "混同行列"):
+        report.add_figure(title, figure)
+    report.save(tmp_path / "report")
+    names = {p.name for p in (tmp_path / "report").glob("*.png")}
+    assert names == {"confusion_matrix.png", "confusion_matrix_2.png", "figure.png", "figure_2.png"}
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="is a file"):
+        report.save(tmp_path / "file")
+    with pytest.raises(ConfigError, match="examples"):
+        skinzoo.evaluate(Oracle(Task.CLASSIFICATION, torch.eye(7)), data, examples=-1)
+    with pytest.raises(ConfigError, match="unknown device 'gpu'"):
+        skinzoo.evaluate(Oracle(Task.CLASSIFICATION, torch.eye(7)), data, device="gpu")

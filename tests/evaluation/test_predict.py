@@ -44,7 +44,7 @@ def test_folder_list_and_arrays_in_any_batch_size(model, tmp_path, write_image):
     paths = [write_image(tmp_path / "set" / name, seed=i) for i, name in enumerate(["b.png", "a.PNG", "sub/c.png"])]
     (tmp_path / "set" / "notes.txt").write_text("not a picture")
     by_folder = skinzoo.predict(model, tmp_path / "set", batch_size=2)
-    assert [p.id for p in by_folder] == ["a", "b", "c"]
+    assert [p.id for p in by_folder] == ["a", "b", "sub/c"]
     by_list = skinzoo.predict(model, [paths[1], str(paths[0]), paths[2]])
     arrays = np.stack([np.asarray(Image.open(p)) for p in (paths[1], paths[0], paths[2])])
     by_array = skinzoo.predict(model, arrays, batch_size=1)
@@ -52,6 +52,22 @@ def test_folder_list_and_arrays_in_any_batch_size(model, tmp_path, write_image):
     for other in (by_list, by_array):
         for a, b in zip(by_folder, other, strict=True):
             np.testing.assert_allclose(list(a.probabilities.values()), list(b.probabilities.values()), atol=1e-5)
+
+
+def test_pillow_images_and_names_that_would_collide(model, tmp_path, write_image):
+    path = write_image(tmp_path / "x" / "1.png", seed=1)
+    write_image(tmp_path / "x" / "1.bmp", seed=2)
+    write_image(tmp_path / "x" / "a" / "1.png", seed=3)
+    assert [p.id for p in skinzoo.predict(model, tmp_path / "x")] == ["1.bmp", "1.png", "a/1"]
+    with Image.open(path) as picture:
+        by_pillow = skinzoo.predict(model, picture)[0]
+    assert by_pillow.probabilities == skinzoo.predict(model, path)[0].probabilities
+
+
+@pytest.mark.parametrize("bad", [None, 3, torch.zeros(3, 8, 8), [None], {"a": 1.5}])
+def test_what_is_no_picture_at_all(model, bad):
+    with pytest.raises((ConfigError, DatasetNotFoundError)):
+        skinzoo.predict(model, bad)
 
 
 def test_single_task_models(tmp_path, write_image):
@@ -92,6 +108,8 @@ def test_what_is_no_picture(model, tmp_path):
     for bad in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.random.rand(8, 8, 3)):  # noqa: NPY002
         with pytest.raises(ConfigError, match="uint8 RGB array"):
             skinzoo.predict(model, bad)
+    with pytest.raises(DatasetNotFoundError, match="no file or folder at ''"):
+        skinzoo.predict(model, "")
     with pytest.raises(ConfigError, match="batch_size"):
         skinzoo.predict(model, [], batch_size=0)
     assert skinzoo.predict(model, []) == []

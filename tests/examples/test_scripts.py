@@ -90,7 +90,11 @@ def test_train_then_evaluate_predict_and_explain(run, tmp_path, write_image):
     for options in ([], ["--target", "lesion"], ["--method", "saliency", "--target", "MEL"]):
         output = run("explain", "--model", folder / "best", "--image_path", pictures, "--save_dir", tmp_path, *options)
         assert len(output.splitlines()) == 2
-    assert (tmp_path / "saliency_one.png").exists()
+    assert (tmp_path / "saliency_one.jpg.png").exists()
+
+    (folder / "run.json").unlink()
+    with pytest.raises(SystemExit, match=r"run.json is not there.*--dataset"):
+        run("evaluate", "--model", folder / "best")
 
 
 @pytest.mark.parametrize("recipe", ["ham-resnet18", "ham-unet", "ham-multitask"])
@@ -140,6 +144,28 @@ def test_another_collection_and_model(run, tmp_path, fake_ham10000):
     assert "simple_cnn on ham10000[test]" in output
     config = json.loads((tmp_path / "run" / "train_config.json").read_text())
     assert (config["lr"], config["seed"], config["augmentation"]) == (0.01, 7, "dermoscopy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("predict", "--model", "nowhere", "--image_path", "x.jpg"), "error: no config.json in nowhere"),
+        (("explain", "--model", "nowhere", "--image_path", "x.jpg"), "error: no config.json in nowhere"),
+        (("evaluate", "--model", "nowhere"), "error: no config.json in nowhere"),
+        (("train_isic", "--dataset", "folder", "--data_dir", "nowhere"), "error: .*nowhere"),
+        (("train_isic", "--model", "resnet51"), "error: unknown model 'resnet51'; did you mean"),
+        (("train_isic", "--epochs", "0"), "error: epochs must be a positive number"),
+    ],
+)
+def test_mistakes_end_in_one_line(run, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=says):
+        run(*arguments)
+
+
+def test_a_segmenter_on_the_default_recipe(run, tmp_path):
+    run("train_isic", *QUICK, "--model", "unet_resnet18", "--backbone_weights", "none", "--save_dir", tmp_path / "run")
+    assert (tmp_path / "run" / "report" / "segmentation_panels.png").exists()
 
 
 @pytest.mark.slow

@@ -134,6 +134,16 @@ def test_another_class_and_other_weights_give_another_map():
     assert all((a - b).abs().mean() > 0.02 for a, b in ((maps[0], maps[1]), (maps[0], maps[2])))
 
 
+@pytest.mark.parametrize("name", ["hrnet_w18_small_scratch", "pit_ti_224_scratch", "crossvit_tiny_240_scratch"])
+def test_architectures_that_keep_their_features_otherwise_say_so(name):
+    model = build(name)
+    with torch.no_grad():
+        assert model(noise(model)).logits.shape == (2, 7)
+    with pytest.raises(ConfigError, match="use saliency"):
+        activation_map(model, noise(model), class_score(0))
+    assert input_gradient(model, noise(model), class_score(0)).amax() == 1
+
+
 def test_lesion_score_is_the_mean_over_the_predicted_lesion():
     logits = torch.tensor([[[[2.0, 4.0], [-1.0, -5.0]]], [[[-1.0, -2.0], [-3.0, -2.0]]]])
     assert lesion_score(ModelOutput(mask_logits=logits)).tolist() == [3.0, -2.0]
@@ -178,7 +188,9 @@ class TestOnPictures:
         assert skinzoo.grad_cam(model, picture, target="lesion").target == "lesion"
         assert skinzoo.saliency(model, picture).method == "saliency"
 
-    @pytest.mark.parametrize(("target", "error"), [("MELL", LabelError), (7, ConfigError), (-1, ConfigError)])
+    @pytest.mark.parametrize(
+        ("target", "error"), [("MELL", LabelError), (7, ConfigError), (-1, ConfigError), (1.5, ConfigError)]
+    )
     def test_targets_that_make_no_sense(self, model, picture, target, error):
         with pytest.raises(error):
             skinzoo.grad_cam(model, picture, target=target)
@@ -201,6 +213,13 @@ class TestOnPictures:
         path = skinzoo.grad_cam(model, picture).save(tmp_path / "new" / "cam.png")
         with Image.open(path) as saved:
             assert saved.size == (80, 48)
+
+    def test_one_picture_at_a_time_and_known_endings(self, model, picture, tmp_path):
+        with pytest.raises(ConfigError, match="one picture is expected, got 2"):
+            skinzoo.grad_cam(model, [picture, picture])
+        for name in ("cam", "cam.xyz"):
+            with pytest.raises(ConfigError, match=r"must end in \.png"):
+                skinzoo.grad_cam(model, picture).save(tmp_path / name)
 
     def test_what_is_no_picture(self, model, tmp_path):
         (tmp_path / "page.jpg").write_text("<html>")

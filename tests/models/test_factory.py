@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -82,10 +83,40 @@ def test_multitask_is_an_alias():
     assert model.config.architecture == "multitask_resnet18"
 
 
-@pytest.mark.parametrize("size", [0, -3, (1, 2, 3), "big", (32, 0)])
+@pytest.mark.parametrize("size", [0, -3, (1, 2, 3), "big", (32, 0), 64.0])
 def test_bad_image_sizes_are_refused(size):
     with pytest.raises(ConfigError, match="image_size"):
         skinzoo.create_model("resnet18_scratch", image_size=size)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"name": None}, "asked for by its name"),
+        ({"label_space": 7}, "list of names"),
+        ({"label_space": {"a", "b"}}, "list of names"),
+        ({"dropout": "0.5"}, "dropout"),
+        ({"seed": "a"}, "seed"),
+        ({"input_spec": InputSpec()}, "not both"),
+    ],
+)
+def test_values_of_another_type_are_refused(options, says):
+    with pytest.raises(ConfigError, match=says):
+        skinzoo.create_model(**(TINY | options))
+
+
+def test_pictures_that_a_network_pools_away_are_refused_when_it_is_built():
+    with pytest.raises(ConfigError, match="densenet121_scratch cannot work at 20 x 20 pixels"):
+        skinzoo.create_model("densenet121_scratch", image_size=20)
+
+
+def test_unknown_facets_and_tags():
+    with pytest.raises(ConfigError, match="Did you mean 'strategy'"):
+        skinzoo.list_models(strategie="head")
+    with pytest.raises(UnknownNameError):
+        skinzoo.create_model("resnet18.nope_scratch")
+    with pytest.raises(ConfigError, match="unknown task 'segment'"):
+        skinzoo.list_models(task="segment")
 
 
 def test_unet_sizes_are_multiples_of_32():
@@ -203,6 +234,36 @@ class TestTrainedWeights:
             other = skinzoo.create_model("multitask", image_size=64, weights=source)
             assert all(torch.equal(v, other.state_dict()[k]) for k, v in model.state_dict().items())
 
+    def test_weights_bring_their_input_with_them(self, tmp_path):
+        spec = InputSpec(size=(48, 48), mean=(0, 0, 0), std=(1, 1, 1))
+        folder = skinzoo.create_model("resnet18_scratch", input_spec=spec).save_pretrained(tmp_path)
+        assert skinzoo.create_model("resnet18_scratch", weights=folder).input_spec == spec
+        assert skinzoo.create_model("resnet18_scratch", weights=folder, image_size=64).input_spec.size == (64, 64)
+
+    def test_a_bare_weights_file_knows_its_classes_too(self, saved):
+        folder, _ = saved
+        with pytest.raises(WeightsMismatchError, match="was trained for the classes"):
+            skinzoo.create_model("multitask", weights=folder / "model.safetensors", label_space="isic9")
+
+    def test_swapped_labels_in_the_configuration_are_noticed(self, saved):
+        folder, _ = saved
+        path = folder / "config.json"
+        config = json.loads(path.read_text())
+        config["label_space"]["classes"][:2] = ["NV", "MEL"]
+        path.write_text(json.dumps(config))
+        with pytest.raises(WeightsMismatchError, match="restore the configuration"):
+            skinzoo.create_model(f"local-dir:{folder}")
+
+    def test_facts_are_checked_before_anything_is_written(self, saved, tmp_path):
+        _, model = saved
+        with pytest.raises(ConfigError, match="cannot be written as JSON"):
+            model.save_pretrained(tmp_path / "new", what=object())
+        assert not (tmp_path / "new").exists()
+        model.save_pretrained(tmp_path / "new", path=tmp_path, loss=np.float32(0.5))
+        (tmp_path / "file").touch()
+        with pytest.raises(ConfigError, match="is a file"):
+            model.save_pretrained(tmp_path / "file")
+
     def test_classes_are_compared_by_name(self, saved):
         folder, _ = saved
         shuffled = tuple(reversed(ISIC2018.classes))
@@ -243,8 +304,9 @@ class TestTrainedWeights:
             ({"label_space": {"name": "x"}}, "LabelSpace"),
             ({"label_space": {"name": "x", "classes": [f"c{i}" for i in range(20_000)]}}, "classes"),
             ({"label_space": None}, "label"),
-            ({"label_space": {"name": "x", "classes": ["a", "b"]}}, "of another shape"),
+            ({"label_space": {"name": "x", "classes": ["a", "b"]}}, "was trained for the classes"),
             ({"weights": None}, "sha256"),
+            ({"weights": "abc"}, "sha256"),
         ],
     )
     def test_hostile_configurations_are_refused(self, saved, change, error):

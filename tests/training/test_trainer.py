@@ -196,6 +196,19 @@ def test_a_time_limit_ends_the_run(data):
     assert "minutes have passed" in history.stopped
 
 
+def test_the_global_random_state_stays(data):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    Trainer(small(), TrainConfig(num_steps=2, **QUICK)).fit(data[0])
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_numpy_numbers_are_numbers(data):
+    config = TrainConfig(num_steps=np.int64(2), lr=np.float32(1e-3), batch_size=np.int32(8), verbose=False)
+    assert len(Trainer(small(), config).fit(data[0])) == 1
+    assert json.dumps(TrainConfig(seed=np.int64(3)).to_dict())
+
+
 def test_what_is_written(data, tmp_path):
     folder = tmp_path / "run"
     model = small("multitask")
@@ -221,7 +234,9 @@ def test_an_earlier_run_is_not_overwritten_by_accident(data, tmp_path):
     Trainer(small(), TrainConfig(**config)).fit(data[0])
     with pytest.raises(ConfigError, match=r"holds an earlier run.*overwrite=True"):
         Trainer(small(), TrainConfig(**config)).fit(data[0])
+    (tmp_path / "best").mkdir()
     Trainer(small(), TrainConfig(overwrite=True, **config)).fit(data[0])
+    assert not (tmp_path / "best").exists(), "nothing of the earlier run is left"
 
 
 def with_records(dataset, **changes):
@@ -243,8 +258,9 @@ def test_samples_without_label_or_mask_are_skipped_by_the_loss(data):
     assert math.isfinite(history.rows[-1]["train_loss"])
     only_masks = with_records(train, labels=np.full(len(train), IGNORE_INDEX))
     history = Trainer(small("multitask"), TrainConfig(num_steps=2, **QUICK)).fit(only_masks)
-    assert history.rows[-1]["train_classification_loss"] == 0
+    assert math.isnan(history.rows[-1]["train_classification_loss"])
     assert math.isnan(history.rows[-1]["train_accuracy"])
+    assert math.isfinite(history.rows[-1]["train_loss"])
 
 
 def test_one_line_per_evaluation_is_printed(data, capsys):
@@ -281,7 +297,7 @@ class TestBadInput:
 
     def test_a_last_batch_of_one_with_batchnorm(self, data):
         part = data[0].subset(range(17))
-        with pytest.raises(BatchTooSmallError, match=r"17 images in batches of 8.*drop_last=True"):
+        with pytest.raises(BatchTooSmallError, match=r"17 images in batches of 8 make a batch of one.*drop_last=True"):
             Trainer(small("resnet18_scratch"), TrainConfig(**QUICK)).fit(part)
         Trainer(small("resnet18_scratch"), TrainConfig(num_steps=2, drop_last=True, **QUICK)).fit(part)
         Trainer(small("resnet18_head"), TrainConfig(num_steps=3, **QUICK)).fit(part)
@@ -299,9 +315,38 @@ class TestBadInput:
         with pytest.raises(ConfigError, match=r"monitor='val_dice' is not measured.*val_macro_f1"):
             Trainer(small(), TrainConfig(monitor="val_dice", **QUICK)).fit(data[0], data[1])
 
+    def test_batches_of_one_with_batchnorm(self, data):
+        with pytest.raises(BatchTooSmallError, match="batch of one"):
+            Trainer(small("resnet18_scratch"), TrainConfig(**(QUICK | {"batch_size": 1}))).fit(data[0])
+
+    def test_what_watches_the_validation_part_needs_one(self, data):
+        for options in ({"patience": 2}, {"schedule": "plateau"}):
+            with pytest.raises(ConfigError, match="validation part"):
+                Trainer(small(), TrainConfig(**options, **QUICK)).fit(data[0])
+
+    def test_a_monitor_that_this_part_cannot_give(self, data):
+        no_masks = with_records(data[1], masks=[""] * len(data[1]))
+        with pytest.raises(ConfigError, match="not measured for this model on synthetic"):
+            Trainer(small("multitask"), TrainConfig(monitor="val_dice", **QUICK)).fit(data[0], no_masks)
+
+    def test_a_monitor_that_is_never_defined_is_said(self, monkeypatch, data):
+        trainer = scripted_trainer(monkeypatch, [float("nan"), float("nan")])
+        with pytest.warns(UserWarning, match="undefined in every evaluation; the last weights are kept"):
+            trainer.fit(data[0], data[1])
+
+    def test_other_kinds_of_objects(self, data, tmp_path):
+        with pytest.raises(ConfigError, match=r"TrainConfig\(\*\*config\)"):
+            Trainer(small(), {"epochs": 1})
+        with pytest.raises(ConfigError, match="default_loss"):
+            Trainer(small(), loss="focal")
+        (tmp_path / "file").touch()
+        with pytest.raises(ConfigError, match="is a file"):
+            Trainer(small(), TrainConfig(output_dir=tmp_path / "file", **QUICK)).fit(data[0])
+
     @pytest.mark.parametrize(
         "bad",
         [
+            {"schedule": None},
             {"epochs": 1, "num_steps": 1},
             {"epochs": 0},
             {"batch_size": 0},
@@ -327,7 +372,7 @@ class TestBadInput:
         with pytest.raises(ConfigError, match="unknown device 'gpu'"):
             Trainer(small(), TrainConfig(device="gpu", **QUICK)).fit(data[0])
         if not torch.cuda.is_available():
-            with pytest.raises(ConfigError, match="no CUDA GPU"):
+            with pytest.raises(ConfigError, match="device 'cuda' is not to be had; use 'auto', 'cpu'"):
                 Trainer(small(), TrainConfig(device="cuda", **QUICK)).fit(data[0])
 
 
