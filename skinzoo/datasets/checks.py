@@ -104,7 +104,8 @@ def _refuse_grey_fill(pixels: NDArray[np.uint8]) -> None:
     libjpeg then only warns, which Pillow does not pass on, and leaves the blocks of a sequential JPEG that it has no
     data for at middle grey. Black and white borders, which dermoscopes and viewers draw, are never taken for that.
     """
-    grey = (pixels - np.uint8(127) <= 2).all(axis=(1, 2))  # 127 to 129; what is below wraps round to above
+    middle = pixels - np.uint8(127) <= 2  # 127 to 129: in uint8, what is below wraps round to above
+    grey: NDArray[np.bool_] = np.all(middle, axis=(1, 2))
     rows = int(grey[::-1].cumprod().sum())
     if len(grey) / 8 <= rows < len(grey):
         raise ImageDecodeError(

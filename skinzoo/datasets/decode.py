@@ -6,9 +6,10 @@ Policies:
         and width) is it turned likewise. Tags 2 to 4 and square pictures leave no such trace.
     Transparency: flattened on white.
     Masks: read through the palette, never by raw index; many HAM10000 masks have an inverted palette.
-    Damage: a file that the decoder cannot bring to its last row is refused. JPEG decoders do not notice all damage: where
-        the data inside breaks off or is overwritten but the end mark is there, they make up the rest, and only a
-        checksum of the file tells. The collections' `check="full"` finds the commonest case by the grey it leaves.
+    Damage: a file that the decoder cannot bring to its last row is refused. JPEG decoders do not notice all damage:
+        where the data inside breaks off or is overwritten but the end mark is there, they make up the rest without an
+        error, and only a checksum of the file tells. A collection's `check="full"` finds the commonest such case, by
+        the grey rows that it leaves.
 """
 
 from __future__ import annotations

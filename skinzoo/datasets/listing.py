@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import os
 import unicodedata
@@ -93,6 +94,8 @@ def _not_a_file(entry: os.DirEntry[str]) -> tuple[str, str] | None:
     except FileNotFoundError:
         return "FILE_MISSING", "a symbolic link to a file that is not there"
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "FILE_MISSING", "a symbolic link that leads in a circle"
         return "FILE_UNREADABLE", f"cannot be opened: {error.strerror or error}"
     return "FILE_UNREADABLE", "not a file but a pipe, a socket or a device"
 

@@ -80,7 +80,7 @@ def open_files(
 
 def _hint(finding: Finding, lowered: Mapping[str, str]) -> Finding:
     near = lowered.get(finding.id.casefold())
-    if finding.code != "FILE_MISSING" or near is None:
+    if finding.code != "FILE_MISSING" or near in (None, finding.id):
         return finding
     message = f"{finding.message}; {near!r} is there and differs by case only"
     return Finding.of(finding.code, finding.id, finding.path, message, finding.action)

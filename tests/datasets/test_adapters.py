@@ -178,6 +178,28 @@ def test_a_row_that_stands_twice(fake_ham10000):
     assert data.integrity.of("DUP_ID")[0].id == "ISIC_0024306"
 
 
+@pytest.mark.parametrize("word", ["nan", "None", "NA", "null", "unknown", ""])
+def test_lesion_ids_that_say_nothing_make_no_large_group(fake_ham10000, silent, word):
+    root = fake_ham10000()
+    path = root / "HAM10000_metadata.csv"
+    path.write_text(path.read_text().replace("HAM_0000000", word).replace("HAM_0000001", word))
+    data = ham10000(root)
+    assert data.records.groups[[0, 1, 21, 22]].tolist() == data.records.ids[[0, 1, 21, 22]].tolist()
+    assert data.integrity.counts() == {"GROUP_UNKNOWN": 4, "MASK_RESIZED": 28}
+
+
+def test_rows_without_a_diagnosis_are_used_and_listed(fake_ham10000):
+    root = fake_ham10000()
+    path = root / "HAM10000_metadata.csv"
+    path.write_text(path.read_text().replace("ISIC_0024308,bcc", "ISIC_0024308,"))
+    with pytest.warns(IntegrityWarning, match=r"28 of 28 rows are usable \(LABEL_NONE 1\)"):
+        data = ham10000(root)
+    assert data[2].label is None
+    assert [(f.id, f.action) for f in data.integrity.of("LABEL_NONE")] == [("ISIC_0024308", "kept")]
+    with pytest.raises(IntegrityError, match="LABEL_NONE"):
+        ham10000(root, strict=True)
+
+
 # ISIC 2018 task 3
 
 
@@ -222,6 +244,14 @@ def test_isic2018_task3_truth_in_ham10000s_columns(isic2018, silent):
     table.write_text("lesion_id,image_id,dx,dx_type\n" + rows)
     data = load_dataset("isic2018_task3", isic2018, part="val")
     assert set(data.records.groups.tolist()) == {"HAM_7"}
+    groupings = table.with_name("ISIC2018_Task3_Validation_LesionGroupings.csv")
+    groupings.write_text("image,lesion_id\nISIC_0000000,NaN\nISIC_0000001,HAM_8\n")
+    data = load_dataset("isic2018_task3", isic2018, part="val")
+    assert data.records.groups.tolist() == ["HAM_7", "HAM_8", "HAM_7"]
+    table.write_text("lesion_id,image_id,dx,dx_type\n" + rows.replace("HAM_7", "null"))
+    data = load_dataset("isic2018_task3", isic2018, part="val")
+    assert data.records.groups.tolist() == ["ISIC_0000000", "HAM_8", "ISIC_0000002"]
+    assert data.integrity.counts() == {"GROUP_UNKNOWN": 2}
     table.write_text("id,label\n1,2\n")
     with pytest.raises(TableError, match="wanted the columns image, MEL, NV"):
         load_dataset("isic2018_task3", isic2018, part="val")
@@ -337,3 +367,52 @@ def test_what_lies_outside_the_class_folders_is_reported(fake_isic9, write_image
         data = load_dataset("folder", fake_isic9)
     found = {f.path for f in data.integrity.of("EXTRA_FILE")}
     assert found == {"loose.jpg", "more nevi/", "Train/nevus/deeper/", "Test/nevus/c.dcm"}
+
+
+def test_images_directly_in_the_parts_are_reported(fake_isic9, write_image):
+    (fake_isic9 / "outer").mkdir()
+    for part in ("Train", "Test"):
+        (fake_isic9 / part).rename(fake_isic9 / "outer" / part)
+    write_image(fake_isic9 / "loose.jpg", seed=99)
+    write_image(fake_isic9 / "outer" / "Train" / "a.jpg", seed=98)
+    write_image(fake_isic9 / "outer" / "val" / "b.jpg", seed=97)
+    with pytest.warns(IntegrityWarning, match=r"27 of 27 rows are usable \(EXTRA_FILE 3\)"):
+        data = load_dataset("folder", fake_isic9)
+    assert {f.path for f in data.integrity.findings} == {"loose.jpg", "outer/Train/a.jpg", "outer/val/b.jpg"}
+
+
+@pytest.mark.parametrize("name", ["train", "Val", "testing"])
+def test_a_class_may_be_called_like_a_part(tmp_path, write_image, silent, name):
+    for k, folder in enumerate((name, "b")):
+        write_image(tmp_path / folder / f"{k}.jpg", seed=k)
+    data = load_dataset("folder", tmp_path)
+    assert data.class_counts() == {name: 1, "b": 1}
+    assert set(data.table["official_split"]) == {""}
+
+
+def test_parts_without_class_folders_are_not_guessed_at(tmp_path, write_image):
+    write_image(tmp_path / "train" / "a.jpg", seed=0)
+    with pytest.raises(DatasetNotFoundError, match="images directly in train/, so that nothing says"):
+        load_dataset("folder", tmp_path)
+    write_image(tmp_path / "test" / "b.jpg", seed=1)
+    write_image(tmp_path / "nevus" / "c.jpg", seed=2)
+    with pytest.raises(DatasetNotFoundError, match="images directly in test/ and train/, so that nothing says"):
+        load_dataset("folder", tmp_path)
+
+
+def test_an_empty_folder_is_no_class_but_in_a_known_label_space(tmp_path, write_image, fake_isic9):
+    for k, folder in enumerate(("wart", "acne")):
+        write_image(tmp_path / "a" / folder / f"{k}.jpg", seed=k)
+    (tmp_path / "a" / "scar").mkdir()
+    write_image(tmp_path / "a" / "mole" / "deeper" / "c.jpg", seed=2)
+    with pytest.warns(IntegrityWarning, match=r"CLASS_EMPTY 2, EXTRA_FILE 1"):
+        data = load_dataset("folder", tmp_path / "a")
+    assert data.label_space.classes == ("acne", "wart")
+    assert [(f.path, f.action) for f in data.integrity.of("CLASS_EMPTY")] == [("mole/", "kept"), ("scar/", "kept")]
+    for part in ("Train", "Test"):
+        shutil.rmtree(fake_isic9 / part / "nevus")
+    (fake_isic9 / "Test" / "nevus").mkdir()
+    data = load_dataset("folder", fake_isic9, strict=True)
+    assert data.label_space is ISIC9
+    assert data.class_counts()["NV"] == 0
+    assert data.integrity.findings == ()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from skinzoo.datasets import DATASETS, dataset_info, list_datasets, load_dataset
+from skinzoo.datasets import DATASETS, dataset_info, folder, list_datasets, load_dataset
 from skinzoo.errors import ConfigError, DatasetNotFoundError, UnknownNameError
 
 
@@ -30,6 +30,20 @@ def test_unknown_names_and_options():
         load_dataset("ham1000")
     with pytest.raises(ConfigError, match=r"does not take the option 'mask'. Did you mean 'masks'"):
         load_dataset("ham10000", ".", mask=True)
+
+
+def test_names_and_folders_of_a_wrong_type():
+    for name in (None, 7, ["ham10000"]):
+        with pytest.raises(ConfigError, match=r"is no text; give one of .*ham10000"):
+            load_dataset(name)
+        with pytest.raises(ConfigError, match="is no text"):
+            dataset_info(name)
+    for root in (7, b"data", ["data"]):
+        for name in ("folder", "synthetic"):
+            with pytest.raises(ConfigError, match="is no folder; give its path"):
+                load_dataset(name, root)
+        with pytest.raises(ConfigError, match=r"folder: root=.* is no folder"):
+            folder(root)
 
 
 def test_default_root_is_the_data_folder(fake_ham10000, monkeypatch, tmp_path):

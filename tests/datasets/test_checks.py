@@ -1,6 +1,8 @@
 """Opening a folder in which everything is wrong: exactly the expected findings, and every row accounted for."""
 
 import io
+import os
+import re
 import struct
 import warnings
 import zlib
@@ -15,7 +17,7 @@ from skinzoo.datasets.base import Records
 from skinzoo.datasets.checks import CheckOptions, screen
 from skinzoo.datasets.decode import read_image
 from skinzoo.datasets.filesource import FileSource, check_relative
-from skinzoo.datasets.integrity import IntegrityWarning
+from skinzoo.datasets.integrity import CODES, IntegrityWarning
 from skinzoo.errors import ConfigError, DataError, ImageDecodeError, IntegrityError, MaskError
 
 
@@ -222,6 +224,71 @@ def test_reading_tries_twice_and_then_names_id_and_path(tmp_path, write_image, m
     assert caught.value.code == "MASK_UNREADABLE"
 
 
+def test_errors_when_reading_say_how_to_get_rid_of_them(tmp_path, write_image, write_mask):
+    """A mask of 0 and 254 passes the quick look; what reading it then says must work."""
+    for k in range(2):
+        write_image(tmp_path / "images" / f"ISIC_{k:07d}.jpg", seed=k)
+        write_mask(tmp_path / "masks" / f"ISIC_{k:07d}_segmentation.png")
+    path = tmp_path / "masks" / "ISIC_0000001_segmentation.png"
+    Image.fromarray(np.asarray(Image.open(path)) // 255 * 254).save(path)
+    rows = "ISIC_0000000,1,0,0,0,0,0,0\nISIC_0000001,0,1,0,0,0,0,0\n"
+    (tmp_path / "GroundTruth.csv").write_text("image,MEL,NV,BCC,AKIEC,BKL,DF,VASC\n" + rows)
+    data = load_dataset("archive", tmp_path)
+    with pytest.raises(MaskError, match=r"read_mask\(path, threshold=128\) .*\. Open .* with check='full' to set"):
+        data[1]
+    with pytest.warns(IntegrityWarning, match="MASK_VALUES 1"):
+        data = load_dataset("archive", tmp_path, check="full")
+    assert [sample.mask is None for sample in data] == [False, True]
+    write_image(tmp_path / "wide.png", height=12, width=90)
+    with pytest.raises(MaskError, match="check='full'"):
+        FileSource(tmp_path).read("wide.png", "masks/ISIC_0000000_segmentation.png", "x")
+
+
+def test_hints_name_no_option_that_nobody_takes():
+    """Options in hints are those of adapters, or stand in the call that takes them."""
+    adapters = {"duplicates", "conflicts", "check", "strict", "masks"}
+    for code, (_, hint) in CODES.items():
+        free = re.sub(r"read_(image|mask)\([^)]*\)", "", hint)
+        assert set(re.findall(r"(\w+)=", free)) <= adapters, code
+        assert "max_pixels" not in free, code
+
+
+@pytest.mark.parametrize("damage", ["half", "zeros"])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_grey_left_by_missing_jpeg_data_is_found_by_the_full_check(tmp_path, damage, mode):
+    (tmp_path / "nevus").mkdir()
+    for k in range(2):  # smooth, as pictures of skin are
+        noise(k, mode).resize((6, 5)).resize((200, 160)).save(tmp_path / "nevus" / f"{k}.jpg")
+    bad = tmp_path / "nevus" / "1.jpg"
+    data = bad.read_bytes()
+    half = len(data) // 2
+    bad.write_bytes(data[:half] + (b"" if damage == "half" else bytes(half)) + b"\xff\xd9")
+    assert len(load_quietly(tmp_path, "quick")) == 2
+    found = load_quietly(tmp_path, "full")
+    assert [f.path for f in found.integrity.of("IMG_TRUNCATED")] == ["nevus/1.jpg"]
+    assert "of 160 rows are the even grey" in found.integrity.of("IMG_TRUNCATED")[0].message
+    assert len(found) == 1
+
+
+def load_quietly(root, check):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IntegrityWarning)
+        return load_dataset("folder", root, check=check)
+
+
+@pytest.mark.parametrize("value", [0, 125, 131, 255])
+def test_even_borders_of_real_pictures_are_not_taken_for_damage(tmp_path, value):
+    """Black vignettes, white letterboxes, and greys that are not libjpeg's; a grey bar in a PNG is somebody's own."""
+    (tmp_path / "nevus").mkdir()
+    picture = np.asarray(noise(1).resize((64, 96))).copy()
+    picture[48:] = value
+    Image.fromarray(picture).save(tmp_path / "nevus" / "a.jpg", quality=95)
+    picture[48:] = 128
+    Image.fromarray(picture).save(tmp_path / "nevus" / "b.png")
+    Image.fromarray(np.roll(picture, 40, axis=0)).save(tmp_path / "nevus" / "c.jpg", quality=95, subsampling=0)
+    assert load_dataset("folder", tmp_path, check="full", strict=True).integrity.findings == ()
+
+
 @pytest.mark.parametrize(
     "path", ["/etc/passwd", "../a.jpg", "a/../../b", "C:/x.jpg", "//host/x", "a\\b", "a\0b", "~/x"]
 )
@@ -244,6 +311,59 @@ def test_symbolic_links_out_of_the_root_are_never_opened(tmp_path, write_image):
         data = load_dataset("folder", tmp_path / "root", conflicts="keep")
     assert data.integrity.of("PATH_ESCAPE")[0].path == "nevus/link.jpg"
     assert "nevus/alias.jpg" in data.records.images
+
+
+@pytest.mark.parametrize("check", ["quick", "full", "none"])
+def test_loops_dangling_links_and_pipes_are_findings(tmp_path, write_image, check):
+    """A pipe that were opened would block for ever."""
+    folder = tmp_path / "nevus"
+    write_image(folder / "good.jpg")
+    write_image(tmp_path / "mole" / "ISIC_0000001.jpg", seed=1)
+    (folder / "loop.jpg").symlink_to(folder / "loop.jpg")
+    (folder / "here").symlink_to("here")
+    (folder / "gone.jpg").symlink_to(folder / "nothing.jpg")
+    (folder / "gone(1).jpg").symlink_to(folder / "nothing.jpg")
+    os.mkfifo(folder / "pipe.jpg")
+    os.mkfifo(folder / "ISIC_0000001.jpg")
+    (folder / "alias.jpg").symlink_to(folder / "pipe.jpg")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.warns(IntegrityWarning, match=r"2 of 8 rows are usable \(EXTRA_FILE 1, FILE_MISSING 3"):
+        data = load_dataset("folder", tmp_path, check=check, duplicates="keep", conflicts="keep")
+    messages = {f.path.removeprefix("nevus/"): f.message for f in data.integrity.errors}
+    assert messages == {
+        "loop.jpg": "a symbolic link that leads in a circle",
+        "gone.jpg": "a symbolic link to a file that is not there",
+        "gone(1).jpg": "a symbolic link to a file that is not there",
+        **dict.fromkeys(["pipe.jpg", "alias.jpg", "ISIC_0000001.jpg"], "not a file but a pipe, a socket or a device"),
+    }
+    assert sorted(data.records.images.tolist()) == ["mole/ISIC_0000001.jpg", "nevus/good.jpg"]
+
+
+def test_ham10000_with_links_to_nothing(fake_ham10000):
+    root = fake_ham10000()
+    first, second = root / "HAM10000_images_part_1", root / "HAM10000_images_part_2"
+    (first / "ISIC_0024306.jpg").unlink()
+    (first / "ISIC_0024306.jpg").symlink_to("nothing")
+    (first / "ISIC_0024307.jpg").symlink_to("ISIC_0024307.jpg")  # the real one is in the second folder
+    mask = root / "HAM10000_segmentations_lesion_tschandl" / "ISIC_0024308_segmentation.png"
+    mask.unlink()
+    os.mkfifo(mask)
+    assert (second / "ISIC_0024307.jpg").is_file()
+    with pytest.warns(IntegrityWarning, match=r"27 of 28 rows are usable \(FILE_MISSING 1, MASK_MISSING 1\)"):
+        data = load_dataset("ham10000", root)
+    assert data.integrity.of("FILE_MISSING")[0].message == "a symbolic link to a file that is not there"
+
+
+def test_pipes_are_never_read(tmp_path, write_image):
+    write_image(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    for image, mask in (("pipe.png", ""), ("a.png", "pipe.png")):
+        with pytest.raises(ImageDecodeError, match="not a file but a folder, a pipe") as caught:
+            FileSource(tmp_path).read(image, mask, "x")
+        assert caught.value.code == "FILE_UNREADABLE"
+    records = Records.build(["x"], images=["pipe.png"])
+    _, findings = screen(tmp_path, records, CheckOptions(), class_names=())
+    assert [f.code for f in findings] == ["FILE_UNREADABLE"]
 
 
 def test_duplicates_kept_on_request_have_unique_ids_and_one_group(torture):

@@ -131,10 +131,19 @@ def test_no_batch_is_an_error():
     assert len(make_loader(numbers(9), NoisyTransform(), batch_size=4, drop_last=True)) == 2
 
 
-@pytest.mark.parametrize("bad", [{"batch_size": 0}, {"seed": -1}, {"rank": 2, "world_size": 2}])
+@pytest.mark.parametrize(
+    "bad",
+    [{"batch_size": 0}, {"seed": -1}, {"rank": 2, "world_size": 2}, {"batch_size": "4"}, {"seed": 1.5}, {"rank": None}],
+)
 def test_options_out_of_range(bad):
     with pytest.raises(ConfigError, match="needed are"):
         CountedBatchSampler(10, **{"batch_size": 2, **bad})
+
+
+@pytest.mark.parametrize("num_workers", [-1, 1.0, "2", None, True])
+def test_number_of_workers(num_workers):
+    with pytest.raises(ConfigError, match=r"num_workers=.*number of processes"):
+        make_loader(numbers(), NoisyTransform(), batch_size=2, num_workers=num_workers)
 
 
 def indices(sampler):

@@ -6,12 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skinzoo.datasets.base import DatasetInfo, Records, SkinDataset
 from skinzoo.datasets.splits import check_disjoint, split_indices
-from skinzoo.errors import ConfigError, LeakageError, SplitError
+from skinzoo.errors import ConfigError, DataError, LeakageError, SplitError
 from skinzoo.taxonomy import ISIC2018
 from skinzoo.types import IGNORE_INDEX
 
@@ -130,6 +131,27 @@ def test_fractions_must_sum_to_one(fractions):
         split_indices(["a", "b"], [0, 0], ["a", "b"], fractions)
 
 
+@pytest.mark.parametrize(
+    "fractions", ["abc", 0.5, None, {0.5: 0.5}, ("a", "b"), (0.5, None), (0.5, float("nan")), (True, 0.0), (0.5, 0.5j)]
+)
+def test_fractions_of_a_wrong_type(fractions):
+    whole = dataset("d", ["1", "2"], ["x", "y"])
+    for split in (lambda f: split_indices(["a", "b"], [0, 0], ["a", "b"], f), whole.split):
+        with pytest.raises(SplitError, match=r"give at least two positive numbers that sum to 1"):
+            split(fractions)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", None, True])
+def test_seeds_of_a_wrong_kind(seed):
+    with pytest.raises(ConfigError, match="the seed of a split must be a whole number of at least 0"):
+        split_indices(["a", "b"], [0, 0], ["a", "b"], (0.5, 0.5), seed=seed)
+
+
+def test_numpy_fractions_and_seeds():
+    halves = split_indices(["a", "b"], [0, 0], ["a", "b"], np.array([0.5, 0.5]), seed=np.int64(3))
+    assert [len(rows) for rows in halves] == [1, 1]
+
+
 def test_bad_arguments():
     with pytest.raises(SplitError, match="'a' stands 2 times"):
         split_indices(["a", "a"], [0, 0], ["x", "y"], (0.5, 0.5))
@@ -179,3 +201,48 @@ def test_dataset_split_names_its_parts_and_passes_options_on():
     torn = whole.split(by="image", allow_leakage=True)
     with pytest.raises(LeakageError):
         check_disjoint(*torn)
+
+
+def test_subset_by_position_and_by_mask():
+    whole = dataset("d", list("abcd"), list("wxyz"))
+    mask = [False, True, False, True]
+    for rows in (mask, np.array(mask), [1, 3], (i for i in (1, 3)), np.array([1, 3], np.uint8), torch.tensor(mask)):
+        assert whole.subset(rows).records.ids.tolist() == ["b", "d"]
+    assert whole.subset([3, 1]).records.ids.tolist() == ["d", "b"]
+    for nothing in ([], range(0), [False] * 4):
+        assert len(whole.subset(nothing)) == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([True, False], r"a boolean mask of shape \(2,\) for 4 samples; its length must be 4"),
+        ([0, 4], "position 4 is out of range for 4 samples"),
+        ([-1], "position -1 is out of range"),
+        ([0, 1, 1, 1], r"2 positions are repeated \(such as 1\)"),
+        ([0.0, 1.0], "whole numbers; got float64"),
+        (["a"], "whole numbers"),
+        ([[0, 1]], r"of shape \(1, 2\)"),
+    ],
+)
+def test_subset_refuses(rows, message):
+    with pytest.raises(ConfigError, match=message):
+        dataset("d", list("abcd"), list("wxyz")).subset(rows)
+
+
+def test_select_finds_a_part_again_by_its_ids():
+    whole = dataset("d", [f"i{k}" for k in range(40)], [f"g{k // 2}" for k in range(40)])
+    test = whole.split((0.5, 0.5))[1]
+    again = whole.select(test.records.ids[::-1], part="test")
+    assert again.name == "d[test]"
+    assert again.records.ids.tolist() == test.records.ids.tolist()[::-1]
+    assert again.records.groups.tolist() == test.records.groups.tolist()[::-1]
+    assert len(whole.select([])) == 0
+    with pytest.raises(
+        DataError, match=r"4 of 5 ids are not among the 40 of d \(such as 'w', 'x', 'y'\)\. Open the same"
+    ):
+        whole.select(["i1", "w", "x", "y", "z"])
+    with pytest.raises(ConfigError, match="'i1' is asked for 2 times"):
+        whole.select(["i1", "i2", "i1"])
+    with pytest.raises(ConfigError, match="give a list of ids"):
+        whole.select("i1")

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from skinzoo.datasets.tables import image_ids, name_labels, number_column, one_hot_labels, read_table, text_column
+from skinzoo.datasets.tables import (
+    group_column,
+    image_ids,
+    name_labels,
+    number_column,
+    one_hot_labels,
+    read_table,
+    text_column,
+)
 from skinzoo.errors import LabelError, TableError
 from skinzoo.taxonomy import ISIC2018
 from skinzoo.types import IGNORE_INDEX
@@ -64,10 +72,18 @@ def test_image_endings_are_taken_off_ids():
 
 def test_class_names(table):
     read = read_table(table("id,dx\na,mel\nb, NV \nc,\nd,Melanoma\n"), ["id", "dx"])
-    assert name_labels(read, "dx", ISIC2018).tolist() == [0, 1, IGNORE_INDEX, 0]
+    labels, findings = name_labels(read, "dx", read["id"], ISIC2018)
+    assert labels.tolist() == [0, 1, IGNORE_INDEX, 0]
+    assert [(f.code, f.id, f.action) for f in findings] == [("LABEL_NONE", "c", "kept")]
+    assert "line 4: dx is empty" in findings[0].message
     wrong = read_table(table("id,dx\na,mel\nb,melanomma\n"), ["id", "dx"])
     with pytest.raises(LabelError, match="line 3: label 'melanomma'"):
-        name_labels(wrong, "dx", ISIC2018)
+        name_labels(wrong, "dx", wrong["id"], ISIC2018)
+
+
+def test_words_for_a_missing_group_are_no_group():
+    cells = ["nan", "NaN", " None ", "NA", "n/a", "null", "Unknown", "<NA>", "", "HAM_1", "nana", "0"]
+    assert group_column(cells) == [""] * 9 + ["HAM_1", "nana", "0"]
 
 
 def test_one_hot_columns_are_found_by_name_and_never_guessed(table):
