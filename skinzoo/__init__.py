@@ -29,6 +29,10 @@ _HOME = {
     "skinzoo.transforms": ("Transform", "create_augmentation", "list_augmentations"),
     "skinzoo.types": ("Batch", "InputSpec", "ModelOutput", "Sample", "Task"),
 }
+_PACKAGES = (
+    *("datasets", "errors", "evaluation", "explain", "losses", "metrics", "models", "plotting", "taxonomy", "training"),
+    *("transforms", "types"),
+)
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
@@ -97,6 +101,8 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """Load a public name from where it lives, on first use (PEP 562)."""
+    if name in _PACKAGES:
+        return import_module(f"skinzoo.{name}")
     module = _MODULE_OF.get(name)
     if module is None:
         raise AttributeError(f"module 'skinzoo' has no attribute {name!r}")

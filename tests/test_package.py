@@ -82,6 +82,11 @@ def test_the_public_surface_is_true():
         _ = skinzoo.creat_model
 
 
+def test_packages_can_be_reached_without_importing_each():
+    code = "import skinzoo; skinzoo.errors.SkinzooError, skinzoo.training.Callback, skinzoo.metrics.roc_auc"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(ROOT.parent)})
+
+
 @pytest.mark.parametrize("room", sorted(r for floor in FLOORS[2:] for r in floor))
 def test_every_package_lists_what_it_offers(room):
     module = importlib.import_module(f"skinzoo.{room}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import nn
 
 from skinzoo.models.base import CamTarget, SkinModel
@@ -34,8 +36,12 @@ def build_simple_cnn(request: BuildRequest, *, dropout: float = 0.7) -> SkinMode
         nn.ReLU(),
     )
     config = request.config(InputSpec(size=request.image_size or (224, 224)))
-    targets = [CamTarget(last, 64, 4)]
-    return Classifier(config, backbone, build_head("mlp", 256, request.num_classes, dropout), lambda: targets)
+    head = build_head("mlp", 256, request.num_classes, dropout)
+    return Classifier(config, backbone, head, partial(_cam_targets, last))
+
+
+def _cam_targets(last: nn.Conv2d) -> list[CamTarget]:
+    return [CamTarget(last, last.out_channels, 4)]
 
 
 register_model(

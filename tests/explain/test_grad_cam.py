@@ -1,5 +1,7 @@
 """Oracles: captum's LayerGradCam for feature maps, and plain autograd over the whole network for tokens and NHWC."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -102,6 +104,18 @@ def test_works_inside_no_grad_and_inference_mode_and_keeps_the_state():
     assert torch.equal(plain, inside)
     assert model.training
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items()), "statistics must not move"
+
+
+@pytest.mark.parametrize("name", ["simple_cnn", "resnet18_scratch", "unet_resnet18"])
+def test_a_copy_is_explained_by_its_own_layers(name):
+    model = build(name, image_size=64)
+    twin = copy.deepcopy(model)
+    score = class_score(0) if model.task.has_labels else lesion_score
+    expected = activation_map(model, noise(model), score)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    assert torch.equal(activation_map(twin, noise(twin), score), expected)
 
 
 def test_hooks_are_gone_after_an_error():
