@@ -99,6 +99,8 @@ def main() -> None:
     seed = recipe.train.seed
 
     data = skinzoo.load_dataset(recipe.dataset, args.data_dir, **recipe.dataset_options)
+    if data.integrity.findings:
+        print(data.integrity)
     train, val, test = data.split(recipe.fractions, seed=seed)
     for part in (train, val, test):
         print(part)

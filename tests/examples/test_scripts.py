@@ -113,6 +113,7 @@ def test_ham10000_recipes(run, tmp_path, fake_ham10000, recipe):
         tmp_path / "run",
     )
     assert "ham10000[train]" in output
+    assert "MASK_RESIZED" in output, "what was found when the collection was opened is printed"
     assert (tmp_path / "run" / "report" / "index.html").exists()
 
 
