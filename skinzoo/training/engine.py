@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,25 +66,20 @@ class Engine:
                 tensor.copy_(dense)
 
 
-@contextmanager
-def start_engine(device: str = "auto") -> Iterator[Engine]:
-    """This process's engine; under `torchrun` it joins the others, and leaves them at the end."""
+def start_engine(device: str = "auto") -> Engine:
+    """This process's engine; under `torchrun` it joins the others, once for all runs of the program."""
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
-    if world_size == 1:
-        yield Engine(pick_device(device))
-        return
     place = pick_device(device)
+    if world_size == 1:
+        return Engine(place)
     if place.type == "cuda":
         place = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(place)
-    joined = not distributed.is_initialized()
-    if joined:
+    if not distributed.is_initialized():
         distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
-    try:
-        yield Engine(place, distributed.get_rank(), world_size)
-    finally:
-        if joined:
-            distributed.destroy_process_group()
+        if place.type == "cuda":  # gloo is left until the end: taking it down can hang (seen with torch 2.6)
+            atexit.register(distributed.destroy_process_group)
+    return Engine(place, distributed.get_rank(), world_size)
 
 
 def move(batch: Batch, device: torch.device) -> Batch:

@@ -92,7 +92,8 @@ class Trainer:
         self.model.train()
         check_run(self.model, self.config, train, val)
         self.history, self._best, self._cuts, self._waited = History(), {}, 0, 0
-        with start_engine(self.config.device) as engine, engine.own_randomness():
+        engine = start_engine(self.config.device)
+        with engine.own_randomness():
             callbacks = self._callbacks(val) if engine.is_main else []
             self._run(engine, train, val, callbacks)
             if self._best:
