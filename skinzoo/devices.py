@@ -1,10 +1,11 @@
-"""Devices by name."""
+"""Devices by name, and batches on them."""
 
 from __future__ import annotations
 
 import torch
 
 from skinzoo.errors import ConfigError
+from skinzoo.types import Batch
 
 
 def pick_device(name: str | torch.device = "auto") -> torch.device:
@@ -26,3 +27,13 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     if device.index is not None and here is not None and device.index >= torch.accelerator.device_count():
         raise ConfigError(f"device {str(name)!r} is not to be had; there are {torch.accelerator.device_count()}.")
     return device
+
+
+def move(batch: Batch, device: torch.device) -> Batch:
+    """The batch on a device."""
+    masks = batch.masks.to(device, non_blocking=True) if batch.masks is not None else None
+    return batch._replace(
+        images=batch.images.to(device, non_blocking=True),
+        labels=batch.labels.to(device, non_blocking=True),
+        masks=masks,
+    )

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skinzoo.devices import move
 from skinzoo.errors import DivergedError, EmptyLoaderError
 from skinzoo.losses import MultiTaskLoss
 from skinzoo.metrics import (
@@ -100,20 +101,18 @@ def collect(
     seen: dict[str, int] = defaultdict(int)
     with evaluation_mode(model), torch.no_grad():
         for batch in loader:
-            images, labels = batch.images.to(device), batch.labels.to(device)
-            masks = batch.masks.to(device) if batch.masks is not None else None
-            batch = batch._replace(images=images, labels=labels, masks=masks)
-            output = model(images)
+            batch = move(batch, torch.device(device))
+            output = model(batch.images)
             require_finite(output)
-            columns["labels"].append(labels.cpu().numpy())
+            columns["labels"].append(batch.labels.cpu().numpy())
             if output.logits is not None:
                 columns["probabilities"].append(output.logits.double().softmax(1).cpu().numpy())
-            if output.mask_logits is not None and masks is not None:
-                rows = torch.nonzero(~masks.flatten(1).isnan().any(1)).flatten()
+            if output.mask_logits is not None and batch.masks is not None:
+                rows = torch.nonzero(~batch.masks.flatten(1).isnan().any(1)).flatten()
                 columns["mask_rows"].append(rows.cpu().numpy() + len(ids))
-                columns["mask_counts"].append(_overlap(output.mask_logits[rows], masks[rows]))
+                columns["mask_counts"].append(_overlap(output.mask_logits[rows], batch.masks[rows]))
             if loss is not None:
-                counts = annotated(batch)
+                counts = {name: int(count) for name, count in annotated(batch).items()}
                 for name, value in loss(output, batch).items():
                     if name in counts:
                         totals[name] += float(value) * counts[name]
@@ -132,10 +131,10 @@ def collect(
     )
 
 
-def annotated(batch: Batch) -> dict[str, int]:
-    """Number of samples that each part of a loss is the mean over."""
-    masked = 0 if batch.masks is None else int((~batch.masks[:, 0, 0, 0].isnan()).sum())
-    return {"classification_loss": int((batch.labels != IGNORE_INDEX).sum()), "segmentation_loss": masked}
+def annotated(batch: Batch) -> dict[str, Tensor | int]:
+    """Number of samples that each part of a loss is the mean over; left on the device."""
+    masked = 0 if batch.masks is None else (~batch.masks[:, 0, 0, 0].isnan()).sum()
+    return {"classification_loss": (batch.labels != IGNORE_INDEX).sum(), "segmentation_loss": masked}
 
 
 def require_finite(output: ModelOutput) -> None:

@@ -37,11 +37,11 @@ def check_run(model: SkinModel, config: TrainConfig, train: SkinDataset, val: Sk
             )
     elif config.patience is not None or config.schedule.kind == "plateau":  # type: ignore[union-attr]
         raise ConfigError("early stopping (patience) and the plateau schedule watch the validation part; give fit one.")
-    left = len(train) % config.batch_size
-    if (left == 1 or config.batch_size == 1) and not config.drop_last and _has_batchnorm(model.modules()):
+    single = config.batch_size == 1 or (len(train) % config.batch_size == 1 and not config.drop_last)
+    if single and _has_batchnorm(model.modules()):
         raise BatchTooSmallError(
             f"{len(train)} images in batches of {config.batch_size} make a batch of one, for which BatchNorm has "
-            "no statistics; use drop_last=True or another batch_size."
+            "no statistics; use another batch_size, or drop_last=True if only the last batch is that small."
         )
     if config.output_dir is None:
         return

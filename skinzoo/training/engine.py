@@ -13,7 +13,6 @@ import torch
 from torch import distributed, nn
 
 from skinzoo.devices import pick_device
-from skinzoo.types import Batch
 
 
 @dataclass(frozen=True)
@@ -80,13 +79,3 @@ def start_engine(device: str = "auto") -> Engine:
         if place.type == "cuda":  # gloo is left until the end: taking it down can hang (seen with torch 2.6)
             atexit.register(distributed.destroy_process_group)
     return Engine(place, distributed.get_rank(), world_size)
-
-
-def move(batch: Batch, device: torch.device) -> Batch:
-    """The batch on a device."""
-    masks = batch.masks.to(device, non_blocking=True) if batch.masks is not None else None
-    return batch._replace(
-        images=batch.images.to(device, non_blocking=True),
-        labels=batch.labels.to(device, non_blocking=True),
-        masks=masks,
-    )

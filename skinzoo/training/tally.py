@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from skinzoo.evaluation.inference import annotated
 from skinzoo.types import IGNORE_INDEX, Batch, ModelOutput
 
 
@@ -19,8 +20,7 @@ class Tally:
 
     def add(self, output: ModelOutput, batch: Batch, losses: Mapping[str, Tensor]) -> None:
         """Count one step."""
-        masked = 0 if batch.masks is None else (~batch.masks[:, 0, 0, 0].isnan()).sum()
-        counts = {"classification_loss": (batch.labels != IGNORE_INDEX).sum(), "segmentation_loss": masked}
+        counts = annotated(batch)
         for name, value in losses.items():
             count = counts.get(name, len(batch.ids))
             self._sums[f"train_{name}"] += value.detach() * count

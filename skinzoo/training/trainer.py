@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from skinzoo.datasets import SkinDataset, make_loader
+from skinzoo.devices import move
 from skinzoo.errors import ConfigError, DivergedError
 from skinzoo.evaluation.inference import collect
 from skinzoo.losses import MultiTaskLoss, default_loss
@@ -21,7 +22,7 @@ from skinzoo.models import SkinModel
 from skinzoo.training.callbacks import BestWeights, Callback, EarlyStopping, Printer, Writer
 from skinzoo.training.checks import check_run
 from skinzoo.training.config import TrainConfig
-from skinzoo.training.engine import Engine, move, start_engine
+from skinzoo.training.engine import Engine, start_engine
 from skinzoo.training.history import History, Row
 from skinzoo.training.optim import build_optimizer
 from skinzoo.training.schedules import Schedule

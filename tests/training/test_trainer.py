@@ -316,8 +316,10 @@ class TestBadInput:
             Trainer(small(), TrainConfig(monitor="val_dice", **QUICK)).fit(data[0], data[1])
 
     def test_batches_of_one_with_batchnorm(self, data):
-        with pytest.raises(BatchTooSmallError, match="batch of one"):
-            Trainer(small("resnet18_scratch"), TrainConfig(**(QUICK | {"batch_size": 1}))).fit(data[0])
+        for drop_last in (False, True):
+            config = TrainConfig(drop_last=drop_last, **(QUICK | {"batch_size": 1}))
+            with pytest.raises(BatchTooSmallError, match="batch of one"):
+                Trainer(small("resnet18_scratch"), config).fit(data[0])
 
     def test_what_watches_the_validation_part_needs_one(self, data):
         for options in ({"patience": 2}, {"schedule": "plateau"}):
