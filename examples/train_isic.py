@@ -5,6 +5,9 @@ Without arguments: class and mask of drawn lesions, in about a minute on two CPU
     python examples/train_isic.py
     python examples/train_isic.py --recipe ham-multitask --data_dir data/HAM10000
     python examples/train_isic.py --dataset folder --data_dir data/my_lesions --model simple_cnn --num_steps 500
+    python examples/train_isic.py --config my_settings.yaml --save_dir runs/mine
+
+A run that was interrupted goes on when the same command with the same --save_dir is given again.
 """
 
 import argparse
@@ -25,12 +28,14 @@ def parse_arguments() -> argparse.Namespace:
     def option(name: str, **settings: Any) -> None:
         parser.add_argument(*dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"]), **settings)
 
-    option("recipe", default="synthetic-multitask", choices=skinzoo.list_recipes(), help="settings to start from")
+    option("recipe", choices=skinzoo.list_recipes(), help="settings to start from (default synthetic-multitask)")
+    option("config", help="file with settings to start from, .yaml or .json, instead of a recipe; see Recipe.to_file")
     option("dataset", choices=skinzoo.list_datasets(), help="collection, instead of the recipe's")
     option("data_dir", help="folder of the collection")
     option("model", help="name from skinzoo.list_models(), instead of the recipe's")
     option("backbone_weights", help="'imagenet', 'none', or a safetensors file")
     option("image_size", type=int, help="pixels")
+    option("metadata", nargs="+", help="columns that the model sees too, such as age sex (model: resnet18_metadata)")
     option("epochs", type=int, help="passes over the training set")
     option("num_steps", type=int, help="optimiser steps, instead of epochs")
     option("max_minutes", type=float, help="stop training after this time")
@@ -44,12 +49,19 @@ def parse_arguments() -> argparse.Namespace:
     option("monitor", help="what the best weights are chosen by, such as val_loss or val_dice")
     option("save_dir", help="where to write (default runs/<time>-<recipe>)")
     option("overwrite", action="store_true", help="start anew in a save_dir that holds an earlier run")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.config and args.recipe:
+        parser.error("give --config or --recipe, not both")
+    return args
 
 
 def adapted_recipe(args: argparse.Namespace) -> skinzoo.Recipe:
     """The recipe with what the command line changes."""
-    recipe = skinzoo.get_recipe(args.recipe)
+    recipe = (
+        skinzoo.Recipe.from_file(args.config)
+        if args.config
+        else skinzoo.get_recipe(args.recipe or "synthetic-multitask")
+    )
     changes: dict[str, Any] = {
         "eval_every": args.eval_every,
         "max_minutes": args.max_minutes,
@@ -64,8 +76,9 @@ def adapted_recipe(args: argparse.Namespace) -> skinzoo.Recipe:
     changes = {name: value for name, value in changes.items() if value is not None}
     if args.epochs is not None or args.num_steps is not None:
         changes |= {"epochs": args.epochs, "num_steps": args.num_steps}
-    folder = args.save_dir or f"runs/{datetime.now():%Y-%m-%d-%H%M%S}-{args.recipe}"
-    train = dataclasses.replace(recipe.train, output_dir=folder, overwrite=args.overwrite, **changes)
+    folder = args.save_dir or recipe.train.output_dir or f"runs/{datetime.now():%Y-%m-%d-%H%M%S}-{recipe.name}"
+    overwrite = args.overwrite or recipe.train.overwrite
+    train = dataclasses.replace(recipe.train, output_dir=folder, overwrite=overwrite, **changes)
 
     model_options = dict(recipe.model_options) if args.model in (None, recipe.model) else {}
     if args.backbone_weights is not None:
@@ -77,47 +90,78 @@ def adapted_recipe(args: argparse.Namespace) -> skinzoo.Recipe:
         train=train,
         model=args.model or recipe.model,
         model_options=model_options,
+        metadata=args.metadata or (recipe.metadata if args.model in (None, recipe.model) else ()),
         dataset=args.dataset or recipe.dataset,
         dataset_options=recipe.dataset_options if args.dataset in (None, recipe.dataset) else {},
     )
 
 
-def write_run(folder: Path, args: argparse.Namespace, recipe: skinzoo.Recipe, parts: dict[str, Any]) -> None:
-    """Write down what was trained on what, so that `evaluate.py` finds the same test images again."""
-    run = {
-        "recipe": dataclasses.asdict(recipe),
-        "data_dir": str(Path(args.data_dir).resolve()) if args.data_dir else None,
-        "parts": {name: part.records.ids.tolist() for name, part in parts.items()},
-    }
-    (folder / "run.json").write_text(json.dumps(run, indent=2))
+class RunFile(skinzoo.training.Callback):
+    """Writes down what is trained on what, so that `evaluate.py` finds the same test images again.
+
+    It does so when the training begins, and not before it is certain that the folder holds no other run.
+    """
+
+    def __init__(self, folder: Path, data_dir: str | None, recipe: skinzoo.Recipe, parts: dict[str, Any]) -> None:
+        self.folder = folder
+        self.recipe = recipe
+        self.run = {
+            "recipe": recipe.to_dict(),
+            "data_dir": str(Path(data_dir).resolve()) if data_dir else None,
+            "parts": {name: part.records.ids.tolist() for name, part in parts.items()},
+        }
+
+    def on_fit_start(self, trainer: skinzoo.Trainer) -> None:  # noqa: ARG002
+        """Write `run.json`, and `recipe.yaml`, which `--config` takes to do the same in another folder."""
+        (self.folder / "run.json").write_text(json.dumps(self.run, indent=2))
+        train = dataclasses.replace(self.recipe.train, output_dir=None, overwrite=False)
+        dataclasses.replace(self.recipe, train=train).to_file(self.folder / "recipe.yaml")
+
+
+def make_model(recipe: skinzoo.Recipe, train: skinzoo.SkinDataset) -> skinzoo.SkinModel:
+    options = dict(recipe.model_options)
+    if skinzoo.model_info(recipe.model).task != "segmentation":
+        options["label_space"] = train.label_space
+    if recipe.metadata:
+        options["metadata"] = skinzoo.MetadataEncoder.fit(train, columns=recipe.metadata)
+    return skinzoo.create_model(recipe.model, seed=recipe.train.seed, **options)
+
+
+def make_loss(recipe: skinzoo.Recipe, model: skinzoo.SkinModel, train: skinzoo.SkinDataset) -> Any:
+    weights = None
+    if recipe.class_weights and model.task.has_labels:
+        weights = skinzoo.class_weights(list(train.class_counts().values()), scheme=recipe.class_weights)
+    return skinzoo.default_loss(
+        model.task,
+        classification=recipe.classification_loss,
+        segmentation=recipe.segmentation_loss,
+        class_weights=weights,
+        label_smoothing=recipe.label_smoothing,
+    )
 
 
 def main() -> None:
     args = parse_arguments()
     recipe = adapted_recipe(args)
     folder = Path(recipe.train.output_dir or "runs")
-    seed = recipe.train.seed
+    print(f"run      {folder} (interrupted? the same command with --save_dir {folder} goes on)")
 
     data = skinzoo.load_dataset(recipe.dataset, args.data_dir, **recipe.dataset_options)
     if data.integrity.findings:
         print(data.integrity)
-    train, val, test = data.split(recipe.fractions, seed=seed)
+    train, val, test = data.split(recipe.fractions, seed=recipe.train.seed)
     for part in (train, val, test):
         print(part)
 
-    classes = {} if skinzoo.model_info(recipe.model).task == "segmentation" else {"label_space": data.label_space}
-    model = skinzoo.create_model(recipe.model, seed=seed, **classes, **recipe.model_options)
+    model = make_model(recipe, train)
     print(
         f"{recipe.model}: {model.num_parameters():,} parameters, {model.num_parameters(trainable=True):,} of them train"
     )
 
-    loss = skinzoo.default_loss(
-        model.task, classification=recipe.classification_loss, segmentation=recipe.segmentation_loss
-    )
-    trainer = skinzoo.Trainer(model, recipe.train, loss=loss)
+    run_file = RunFile(folder, args.data_dir, recipe, {"train": train, "val": val, "test": test})
+    trainer = skinzoo.Trainer(model, recipe.train, loss=make_loss(recipe, model, train), callbacks=[run_file])
     history = trainer.fit(train, val)
 
-    write_run(folder, args, recipe, {"train": train, "val": val, "test": test})
     report = skinzoo.evaluate(model, test, batch_size=recipe.train.batch_size)
     report.add_figure("Learning curves", history.figure(), "One point an evaluation; the dashed line marks the best.")
     for number in range(min(3, len(test))):

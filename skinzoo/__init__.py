@@ -9,19 +9,33 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "skinzoo.datasets": ("SkinDataset", "dataset_info", "list_datasets", "load_dataset", "make_loader"),
+    "skinzoo.datasets": (
+        "SkinDataset",
+        "concat",
+        "dataset_info",
+        "leakage_meter",
+        "list_datasets",
+        "load_dataset",
+        "load_split",
+        "make_loader",
+        "save_split",
+        "scan",
+    ),
+    "skinzoo.datasets.auditing": ("audit",),
     "skinzoo.errors": ("SkinzooError",),
-    "skinzoo.evaluation": ("Prediction", "Report", "evaluate", "predict"),
+    "skinzoo.evaluation": ("Prediction", "Ranking", "Report", "evaluate", "predict", "rank_unlabelled"),
     "skinzoo.explain": ("Explanation", "grad_cam", "saliency"),
     "skinzoo.losses": ("class_weights", "create_loss", "default_loss", "list_losses"),
-    "skinzoo.models": ("SkinModel", "create_model", "list_models", "model_info"),
-    "skinzoo.taxonomy": ("LabelSpace",),
+    "skinzoo.models": ("MetadataEncoder", "SkinModel", "create_model", "list_models", "model_info"),
+    "skinzoo.taxonomy": ("LabelSpace", "align"),
     "skinzoo.training": (
+        "CrossValidation",
         "History",
         "Recipe",
         "Schedule",
         "TrainConfig",
         "Trainer",
+        "cross_validate",
         "get_recipe",
         "list_recipes",
         "seed_everything",
@@ -37,12 +51,15 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Batch",
+    "CrossValidation",
     "Explanation",
     "History",
     "InputSpec",
     "LabelSpace",
+    "MetadataEncoder",
     "ModelOutput",
     "Prediction",
+    "Ranking",
     "Recipe",
     "Report",
     "Sample",
@@ -55,42 +72,65 @@ __all__ = [
     "Trainer",
     "Transform",
     "__version__",
+    "align",
+    "audit",
     "class_weights",
+    "concat",
     "create_augmentation",
     "create_loss",
     "create_model",
+    "cross_validate",
     "dataset_info",
     "default_loss",
     "evaluate",
     "get_recipe",
     "grad_cam",
+    "leakage_meter",
     "list_augmentations",
     "list_datasets",
     "list_losses",
     "list_models",
     "list_recipes",
     "load_dataset",
+    "load_split",
     "make_loader",
     "model_info",
     "predict",
+    "rank_unlabelled",
     "saliency",
+    "save_split",
+    "scan",
     "seed_everything",
 ]
 
 if TYPE_CHECKING:
-    from skinzoo.datasets import SkinDataset, dataset_info, list_datasets, load_dataset, make_loader
+    from skinzoo.datasets import (
+        SkinDataset,
+        concat,
+        dataset_info,
+        leakage_meter,
+        list_datasets,
+        load_dataset,
+        load_split,
+        make_loader,
+        save_split,
+        scan,
+    )
+    from skinzoo.datasets.auditing import audit
     from skinzoo.errors import SkinzooError
-    from skinzoo.evaluation import Prediction, Report, evaluate, predict
+    from skinzoo.evaluation import Prediction, Ranking, Report, evaluate, predict, rank_unlabelled
     from skinzoo.explain import Explanation, grad_cam, saliency
     from skinzoo.losses import class_weights, create_loss, default_loss, list_losses
-    from skinzoo.models import SkinModel, create_model, list_models, model_info
-    from skinzoo.taxonomy import LabelSpace
+    from skinzoo.models import MetadataEncoder, SkinModel, create_model, list_models, model_info
+    from skinzoo.taxonomy import LabelSpace, align
     from skinzoo.training import (
+        CrossValidation,
         History,
         Recipe,
         Schedule,
         TrainConfig,
         Trainer,
+        cross_validate,
         get_recipe,
         list_recipes,
         seed_everything,

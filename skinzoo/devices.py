@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from skinzoo.errors import ConfigError
@@ -31,9 +33,9 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
 
 def move(batch: Batch, device: torch.device) -> Batch:
     """The batch on a device."""
-    masks = batch.masks.to(device, non_blocking=True) if batch.masks is not None else None
-    return batch._replace(
-        images=batch.images.to(device, non_blocking=True),
-        labels=batch.labels.to(device, non_blocking=True),
-        masks=masks,
-    )
+    moved: dict[str, Any] = {
+        name: value.to(device, non_blocking=True)
+        for name, value in batch._asdict().items()
+        if isinstance(value, torch.Tensor)
+    }
+    return batch._replace(**moved)

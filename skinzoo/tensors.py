@@ -35,6 +35,9 @@ def save_tensors(
         tensors: Tensors by name, on any device.
         metadata: Plain values. They are kept as one JSON string under one key: with several keys the file's bytes would
             differ from save to save.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written to; nothing is left behind.
     """
     seen: set[int] = set()
     plain: dict[str, Tensor] = {}
@@ -45,7 +48,10 @@ def save_tensors(
         )  # safetensors refuses tensors that share memory
         seen.add(value.data_ptr())
     with atomic_path(path) as temporary:
-        save_file(plain, temporary, metadata={"skinzoo": json.dumps(metadata or {}, sort_keys=True)})
+        try:
+            save_file(plain, temporary, metadata={"skinzoo": json.dumps(metadata or {}, sort_keys=True)})
+        except SafetensorError as error:  # a full disk, a quota
+            raise OSError(f"{path} could not be written: {error}") from error
     return Path(path)
 
 

@@ -134,12 +134,20 @@ class Batch(NamedTuple):
         labels: int64 tensor (N,), `IGNORE_INDEX` where a sample has no label.
         masks: Float tensor (N, 1, H, W) of 0 and 1, NaN where a sample has no mask; None if no sample has one.
         ids: The samples' ids.
+        other_labels: int64 tensor (N,), the second label of each picture that was mixed of two; None if none was.
+        share: The first label's share of a mixed picture, in [0, 1].
+        metadata: Encoded metadata, float tensor (N, F); None for a model that sees pictures alone.
+        padding: True if it only keeps a process in step with the others; nothing in it counts.
     """
 
     images: Tensor
     labels: Tensor
     masks: Tensor | None
     ids: list[str]
+    other_labels: Tensor | None = None
+    share: float = 1.0
+    metadata: Tensor | None = None
+    padding: bool = False
 
 
 class ModelOutput(NamedTuple):

@@ -6,7 +6,7 @@ import os
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -41,6 +41,14 @@ def _one_thread() -> None:
     """One thread, where a test uses PyTorch at all: sums then have one order."""
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is remembered in the home folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKINZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def pixels(seed: int = 0, height: int = 24, width: int = 32) -> np.ndarray:

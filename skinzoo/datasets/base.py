@@ -1,115 +1,30 @@
-"""What a collection is made of: declared facts, records in arrays, a source of pixels, and the dataset over them."""
+"""A collection of pictures: records in arrays, a source of pixels, and what can be done with both."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skinzoo.datasets import folds
+from skinzoo.datasets.exposure import Exposure
+from skinzoo.datasets.info import DatasetInfo
 from skinzoo.datasets.integrity import IntegrityReport
-from skinzoo.datasets.splits import check_disjoint, check_fractions, split_indices
+from skinzoo.datasets.records import ByteArray as ByteArray
+from skinzoo.datasets.records import IntArray as IntArray
+from skinzoo.datasets.records import Records as Records
+from skinzoo.datasets.records import StrArray as StrArray
+from skinzoo.datasets.records import plain_value, positions
 from skinzoo.errors import ConfigError, DataError
 from skinzoo.taxonomy import LabelSpace
 from skinzoo.types import IGNORE_INDEX, Sample
 
 if TYPE_CHECKING:
     import pandas as pd
-
-StrArray = NDArray[np.str_]
-IntArray = NDArray[np.int64]
-ByteArray = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class DatasetInfo:
-    """Declared facts about a collection, as published by its authors.
-
-    Attributes:
-        name: The name that `load_dataset` takes.
-        title: Full name.
-        tree: The folder tree that the adapter expects, shown when something is missing.
-        label_space: None if the classes are read from the collection itself.
-        group: What the group id stands for: `"lesion"`, `"patient"`, or `"image"` where the collection knows neither.
-        num_images: Images in the complete collection; None where it depends on the user's data.
-        has_masks: True if lesion masks belong to the collection.
-        licence: Licence of the images.
-        homepage: Where to get it.
-        citation: What to cite.
-    """
-
-    name: str
-    title: str
-    tree: str = ""
-    label_space: LabelSpace | None = None
-    group: str = "image"
-    num_images: int | None = None
-    has_masks: bool = False
-    licence: str = ""
-    homepage: str = ""
-    citation: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Records:
-    """The rows of a collection, one array per column, all of length N.
-
-    Attributes:
-        ids: Unique ids.
-        labels: Class indices, `IGNORE_INDEX` where a row has no label.
-        groups: Patient or lesion ids; a row without one is its own group.
-        images: What the source reads a picture by: a path below the root with forward slashes, or any other key.
-        masks: The same for masks, empty where there is none.
-        metadata: Further columns by name; a missing value is None in an object column and NaN in a float column.
-    """
-
-    ids: StrArray
-    labels: IntArray
-    groups: StrArray
-    images: StrArray
-    masks: StrArray
-    metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-
-    @classmethod
-    def build(
-        cls,
-        ids: Sequence[str] | StrArray,
-        *,
-        labels: Sequence[int] | IntArray | None = None,
-        groups: Sequence[str] | StrArray | None = None,
-        images: Sequence[str] | StrArray | None = None,
-        masks: Sequence[str] | StrArray | None = None,
-        metadata: Mapping[str, NDArray[Any]] | None = None,
-    ) -> Records:
-        """Records from whatever columns a collection has; an empty or absent group becomes a group of its own."""
-        names = np.asarray(ids, dtype=np.str_)
-        empty = np.full(len(names), "", dtype=np.str_)
-        group = empty if groups is None else np.asarray(groups, dtype=np.str_)
-        return cls(
-            ids=names,
-            labels=np.full(len(names), IGNORE_INDEX) if labels is None else np.asarray(labels, dtype=np.int64),
-            groups=np.where(group == "", names, group),
-            images=empty if images is None else np.asarray(images, dtype=np.str_),
-            masks=empty if masks is None else np.asarray(masks, dtype=np.str_),
-            metadata=metadata or {},
-        )
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def take(self, rows: IntArray | NDArray[np.bool_]) -> Records:
-        """The records at the given positions, or where a boolean mask is true."""
-        return Records(
-            ids=self.ids[rows],
-            labels=self.labels[rows],
-            groups=self.groups[rows],
-            images=self.images[rows],
-            masks=self.masks[rows],
-            metadata={name: column[rows] for name, column in self.metadata.items()},
-        )
 
 
 class Source(Protocol):
@@ -130,6 +45,10 @@ class SkinDataset:
         source: Gives the pixels of a row.
         integrity: What was found wrong when the collection was opened.
         part: Name of the part, such as `"train"`; empty for the whole collection.
+
+    Attributes:
+        exposure: What of this part stands in the training part, where a split was made that lets it; else None. A
+            report on these images shows it.
     """
 
     def __init__(
@@ -148,6 +67,7 @@ class SkinDataset:
         self.source = source
         self.integrity = integrity or IntegrityReport(info.name, num_rows=len(records))
         self.part = part
+        self.exposure: Exposure | None = None
 
     def __len__(self) -> int:
         return len(self.records)
@@ -164,7 +84,7 @@ class SkinDataset:
             label=None if label == IGNORE_INDEX else label,
             mask=mask,
             group=str(r.groups[i]),
-            metadata={name: _plain(column[i]) for name, column in r.metadata.items()},
+            metadata={name: plain_value(column[i]) for name, column in r.metadata.items()},
         )
 
     def __iter__(self) -> Iterator[Sample]:
@@ -196,10 +116,7 @@ class SkinDataset:
         Raises:
             ConfigError: A position is no whole number in 0 .. N - 1 or stands twice, or a mask has another length.
         """
-        records = self.records.take(_positions(rows, len(self)))
-        return SkinDataset(
-            self.info, records, self.label_space, self.source, integrity=self.integrity, part=part or self.part
-        )
+        return self._with(self.records.take(positions(rows, len(self))), self.source, part or self.part)
 
     def select(self, ids: Iterable[str], *, part: str = "") -> SkinDataset:
         """The samples with the given ids, in that order; finds a part again whose ids were written down.
@@ -229,30 +146,209 @@ class SkinDataset:
         *,
         seed: int = 42,
         by: str = "group",
+        stable: bool = False,
         allow_leakage: bool = False,
         allow_missing_classes: bool = False,
     ) -> tuple[SkinDataset, ...]:
-        """Deterministic stratified split; see `skinzoo.datasets.splits.split_indices` for the rules and errors.
+        """Deterministic stratified split that keeps the images of a lesion or patient together.
 
         Two parts are called `train` and `test`, three `train`, `val` and `test`.
+
+        Args:
+            fractions: Share of each part; positive, summing to 1.
+            seed: Another seed, another split.
+            by: `"group"`, or what a group is in this collection (`"lesion"`, `"patient"`); `"image"` deals single
+                images, which is refused where it separates a group.
+            stable: Deal each group by a hash of its name, so that it stays where it is when the collection grows or
+                shrinks; shares and classes are then met only on average. See `skinzoo.datasets.split_indices`.
+            allow_leakage: Permit `by="image"` even so. Each part but the first then has an `exposure`.
+            allow_missing_classes: Permit a part without a class.
+
+        Raises:
+            ConfigError: The groups of this collection are not what `by` says, or the seed is no whole number.
+            SplitError: Bad fractions, a class with too few groups, or fewer groups than parts; the code says which.
+            LeakageError: `by="image"` would separate a group.
+
+        Warns:
+            LeakageWarning: `allow_leakage`, and a group was separated.
         """
-        shares = check_fractions(fractions)
-        names = {2: ("train", "test"), 3: ("train", "val", "test")}.get(len(shares), ())
-        parts = split_indices(
-            self.records.ids,
-            self.records.labels,
-            self.records.groups,
-            shares,
+        return folds.split(
+            self,
+            fractions,
             seed=seed,
             by=by,
+            stable=stable,
             allow_leakage=allow_leakage,
             allow_missing_classes=allow_missing_classes,
-            class_names=self.label_space.classes,
         )
-        result = tuple(self.subset(rows, part=names[k] if names else f"part{k}") for k, rows in enumerate(parts))
-        if not allow_leakage:
-            check_disjoint(*result)
-        return result
+
+    def kfold(
+        self,
+        k: int = 5,
+        *,
+        seed: int = 42,
+        by: str = "group",
+        val: float | None = None,
+        stable: bool = False,
+        allow_leakage: bool = False,
+        allow_missing_classes: bool = False,
+    ) -> list[tuple[SkinDataset, ...]]:
+        """Stratified folds that keep groups together; each image is held out exactly once.
+
+        Args:
+            k: Number of folds.
+            seed: As for `split`, as are `by`, `stable`, `allow_leakage` and `allow_missing_classes`.
+            by: What stays together.
+            val: Share of the other images that is set aside to choose a model by; the held-out fold is then for
+                testing.
+            stable: Deal by a hash of the groups' names.
+            allow_leakage: Permit `by="image"` where it separates a group.
+            allow_missing_classes: Permit a fold without a class.
+
+        Returns:
+            `(train, val)` for each fold, or `(train, val, test)` if a share for `val` is given.
+
+        Raises:
+            ConfigError: `k` is no whole number of at least 2, or as for `split`.
+            SplitError: As for `split`.
+            LeakageError: As for `split`.
+        """
+        return folds.kfold(
+            self,
+            k,
+            seed=seed,
+            val=val,
+            by=by,
+            stable=stable,
+            allow_leakage=allow_leakage,
+            allow_missing_classes=allow_missing_classes,
+        )
+
+    def official(
+        self, *, missing: Literal["error", "drop"] = "error", allow_leakage: bool = False
+    ) -> dict[str, SkinDataset]:
+        """The parts that the collection's authors made, by name, from the column `official_split`.
+
+        Args:
+            missing: What to do with images that belong to no part: refuse, or leave them out.
+            allow_leakage: Permit parts that share lesions, patients or pictures, as some official ones do. Each part
+                but the first then has an `exposure`.
+
+        Raises:
+            SplitError: The collection has no such parts (code `SPLIT_OFFICIAL`), or an image belongs to none
+                (`SPLIT_MISSING`).
+            LeakageError: The parts share something.
+        """
+        return folds.official(self, missing=missing, allow_leakage=allow_leakage)
+
+    def split_by(
+        self,
+        column: str,
+        *,
+        test: Any,
+        val: Any = None,
+        torn: Literal["test", "drop", "refuse"] = "test",
+        missing: Literal["error", "drop", "train"] = "error",
+    ) -> tuple[SkinDataset, ...]:
+        """Parts by the values of a metadata column, such as body sites or devices that were never trained on.
+
+        Args:
+            column: Of the metadata.
+            test: Value or values of the test part.
+            val: The same for a validation part; None for none. All other values are for training.
+            torn: What to do with a lesion or patient that has images on several sides: `"test"` moves them all to the
+                side nearest to the test part, `"drop"` leaves out those on the other sides, `"refuse"` raises.
+            missing: What to do with images without a value: refuse, leave them out, or train on them.
+
+        Returns:
+            `(train, test)`, or `(train, val, test)`; none is empty, and none shares a group with another.
+
+        Raises:
+            ConfigError: No such column, or a value for both test and val.
+            SplitError: A value that the column never has (code `SPLIT_VALUE`), images without one (`SPLIT_MISSING`),
+                or an empty part (`SPLIT_GROUPS`).
+            LeakageError: `torn="refuse"`, and a group stands on several sides.
+        """
+        return folds.split_by(self, column, test=test, val=val, torn=torn, missing=missing)
+
+    def leave_one_out(
+        self,
+        column: str,
+        *,
+        torn: Literal["test", "drop", "refuse"] = "test",
+        missing: Literal["error", "drop", "train"] = "error",
+    ) -> Iterator[tuple[Any, SkinDataset, SkinDataset]]:
+        """For each value of a metadata column, in order: the value, the images without it, and those with it.
+
+        Args:
+            column: Of the metadata.
+            torn: As for `split_by`.
+            missing: As for `split_by`.
+
+        Raises:
+            ConfigError: No such column.
+            SplitError: As for `split_by`, or the column has fewer than two values.
+            LeakageError: As for `split_by`.
+        """
+        return folds.leave_one_out(self, column, torn=torn, missing=missing)
+
+    def cache(
+        self,
+        folder: str | PathLike[str],
+        size: int | tuple[int, int] = 256,
+        *,
+        workers: int | None = None,
+        progress: bool = True,
+    ) -> SkinDataset:
+        """The same samples at one size, read from memory-mapped arrays instead of being decoded.
+
+        The first call decodes everything once; a later one finds it. What changed since is decoded again, and a build
+        that was interrupted goes on. Other images, another size or another collection get a sub-folder of their own.
+
+        Pictures are squashed to `size`: by area where both sides shrink (each pixel the mean of what it covers, within
+        one grey level of rounding), else bilinearly; masks take the nearest pixel. In the result, `records.images` and
+        `records.masks` are row numbers of the arrays.
+
+        Args:
+            folder: Where to keep it, on a fast disk; made if absent.
+            size: Height and width in pixels, or one number for both. A model with a centre crop needs the pictures'
+                own shape, such as `(192, 256)`.
+            workers: Threads that decode; None for one per core.
+            progress: Show a bar if this is a terminal.
+
+        Raises:
+            ConfigError: A size or a number of workers that makes no sense, or a source that cannot be recognised.
+            DataError: Not enough space on the disk (code `DISK_FULL`).
+            ImageDecodeError: A picture cannot be used.
+        """
+        from skinzoo.datasets.caching import build_cache
+
+        records, source = build_cache(self, folder, size, workers=workers, progress=progress)
+        return self._with(records, source, self.part)
+
+    def align(self, target: LabelSpace | str, *, overrides: Mapping[str, str | None] | None = None) -> SkinDataset:
+        """The same samples with their labels in another label space.
+
+        A label without a counterpart there becomes not annotated; the integrity report says how many and why
+        (`LABEL_UNMATCHED`). No sample is left out. `print(skinzoo.align(dataset.label_space, target))` shows the rules.
+
+        Args:
+            target: A label space, or the name of a known one such as `"isic2019"`.
+            overrides: The target's class for one of the dataset's, None for no counterpart; see `skinzoo.align`.
+
+        Raises:
+            ConfigError: `target` is no label space, or `overrides` speaks of a class that is none.
+            UnknownNameError: No label space of that name.
+        """
+        from skinzoo.datasets.combining import aligned
+
+        return aligned(self, target, overrides=overrides)
+
+    def _with(self, records: Records, source: Source, part: str) -> SkinDataset:
+        made = SkinDataset(self.info, records, self.label_space, source, integrity=self.integrity, part=part)
+        if self.exposure is not None:
+            made.exposure = self.exposure.within(records, self.label_space.classes, test=made.name)
+        return made
 
     @property
     def table(self) -> pd.DataFrame:
@@ -271,30 +367,3 @@ class SkinDataset:
         groups = len(np.unique(self.records.groups)) if len(self) else 0
         kind = f", {groups} {self.info.group}s" if self.info.group != "image" else ""
         return f"SkinDataset({self.name!r}, {len(self)} images{kind}: {counts or 'no labels'})"
-
-
-def _positions(rows: Iterable[int] | NDArray[Any], size: int) -> IntArray:
-    given = np.asarray(rows if hasattr(rows, "__array__") else list(rows))
-    if given.dtype == np.bool_:
-        if given.shape != (size,):
-            raise ConfigError(f"a boolean mask of shape {given.shape} for {size} samples; its length must be {size}.")
-        return np.flatnonzero(given).astype(np.int64)
-    if given.size == 0:
-        return np.zeros(0, dtype=np.int64)
-    if given.ndim != 1 or not np.issubdtype(given.dtype, np.integer):
-        raise ConfigError(f"positions must be a list of whole numbers; got {given.dtype} of shape {given.shape}.")
-    outside = given[(given < 0) | (given >= size)]
-    if len(outside):
-        raise ConfigError(f"position {outside[0]} is out of range for {size} samples; positions run from 0 on.")
-    values, times = np.unique(given, return_counts=True)
-    if len(values) < len(given):
-        raise ConfigError(
-            f"{len(given) - len(values)} positions are repeated (such as {values[times > 1][0]}); give each one once."
-        )
-    return given.astype(np.int64)
-
-
-def _plain(value: Any) -> Any:
-    """A metadata value as Python's own type, None where it is missing."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and value != value else value

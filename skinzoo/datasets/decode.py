@@ -6,7 +6,8 @@ Policies:
         and width) is it turned likewise. Tags 2 to 4 and square pictures leave no such trace.
     Transparency: flattened on white.
     Masks: read through the palette, never by raw index; many HAM10000 masks have an inverted palette.
-    Damage: a file that the decoder cannot bring to its last row is refused. JPEG decoders do not notice all damage:
+    Damage: a file that the decoder cannot bring to its last row is refused, and so is a PNG whose checksums show that
+        it is not as it was written. JPEG has no checksums, and its decoders do not notice all damage:
         where the data inside breaks off or is overwritten but the end mark is there, they make up the rest without an
         error, and only a checksum of the file tells. A collection's `check="full"` finds the commonest such case, by
         the grey rows that it leaves.
@@ -23,12 +24,32 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from skinzoo.datasets.sniff import (
+    FILE_CODES,
+    MAX_PIXELS,
+    ORIENTATION_TAG,
+    Header,
+    check_regular,
+    damaged,
+    damaged_chunk,
+    open_image,
+    unreadable,
+)
 from skinzoo.datasets.sniff import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-from skinzoo.datasets.sniff import MAX_PIXELS, Header, check_regular, damaged, open_image
 from skinzoo.errors import ConfigError, ImageDecodeError, MaskError
 
 ByteArray = NDArray[np.uint8]
 Size = tuple[int, int]
+
+_BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 
 
 class DecodedImage(NamedTuple):
@@ -75,8 +96,8 @@ def read_image(
     Raises:
         ImageDecodeError: The file is not a whole, single, 8-bit picture; `code` says why.
     """
-    image, header = _load(path, max_pixels, scale16)
-    array, notes, turn = _to_rgb(image, header), header.notes, header.orientation
+    image, header = load_raster(_read_file(path), path, max_pixels=max_pixels, scale16=scale16)
+    array, notes, turn = np.array(to_rgb(image, header)), header.notes, header.orientation
     if orientation == "ignore":
         turn, notes = 1, tuple(n for n in notes if n != "IMG_ORIENTATION")
     return DecodedImage(upright(array, turn), notes, turn)
@@ -96,17 +117,38 @@ def read_mask(
         MaskError: The file is not a usable mask; `code` is `MASK_UNREADABLE` or `MASK_VALUES`.
     """
     try:
-        image, header = _load(path, max_pixels, scale16=True)
+        data = _read_file(path)
     except ImageDecodeError as error:
-        code = error.code if error.code.startswith("FILE_") else "MASK_UNREADABLE"
-        raise MaskError(f"{error} [{error.code}]", code) from error
+        raise as_mask_error(error) from error
+    image, header = load_mask(data, path, max_pixels=max_pixels)
+    return to_mask(image, header, threshold=threshold)
+
+
+def load_mask(data: bytes, name: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tuple[Image.Image, Header]:
+    """What `load_raster` returns, for a mask.
+
+    Raises:
+        MaskError: Not a usable image; the code is `MASK_UNREADABLE`.
+    """
+    try:
+        return load_raster(data, name, max_pixels=max_pixels, scale16=True)
+    except ImageDecodeError as error:
+        raise as_mask_error(error) from error
+
+
+def to_mask(image: Image.Image, header: Header, *, threshold: int | None = None) -> DecodedMask:
+    """The mask that a decoded image holds; see `read_mask`.
+
+    Raises:
+        MaskError: It holds other values; the code is `MASK_VALUES`.
+    """
     grey, notes = _to_grey(image, header), ["MASK_PALETTE"] * (image.mode == "P")
     values = _distinct(grey)
-    if threshold is not None and values.max() <= 255:
-        array = (grey >= threshold).astype(np.uint8)
-        notes += ["MASK_THRESHOLD"] * (len(values) > 2)
-    elif any(np.isin(values, (0, top)).all() for top in (1, 255, 65535)):
+    if any(np.isin(values, (0, top)).all() for top in (1, 255, 65535)):
         array = (grey > 0).astype(np.uint8)
+    elif threshold is not None and values.max() <= 255:
+        array = (grey >= threshold).astype(np.uint8)
+        notes.append("MASK_THRESHOLD")
     else:
         raise MaskError(
             f"holds {len(values)} grey values, {_histogram(grey, values)}; 0 and 1, or 0 and 255, are expected; "
@@ -118,6 +160,13 @@ def read_mask(
     elif array.all():
         notes.append("MASK_FULL")
     return DecodedMask(upright(array, header.orientation), tuple(notes))
+
+
+def as_mask_error(error: ImageDecodeError) -> MaskError:
+    """The same error, of a mask: `MASK_UNREADABLE`, except where the file itself could not be read."""
+    if error.code in FILE_CODES:
+        return MaskError(str(error), error.code)
+    return MaskError(f"{error} [{error.code}]", "MASK_UNREADABLE")
 
 
 def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -161,35 +210,51 @@ def _same_shape(a: Size, b: Size) -> bool:
     return abs(large[0] * small[1] / large[1] - small[0]) <= 1 or abs(large[1] * small[0] / large[0] - small[1]) <= 1
 
 
-def _load(path: str | os.PathLike[str], max_pixels: int, scale16: bool) -> tuple[Image.Image, Header]:
+def _read_file(path: str | os.PathLike[str]) -> bytes:
+    try:
+        check_regular(path)
+        return Path(path).read_bytes()
+    except ImageDecodeError:
+        raise
+    except (OSError, ValueError) as error:
+        raise unreadable(error) from error
+
+
+def load_raster(
+    data: bytes, name: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS, scale16: bool = False
+) -> tuple[Image.Image, Header]:
+    """A file's bytes as Pillow's image, decoded to the last row, and their header.
+
+    Raises:
+        ConfigError: Pillow is set to pass half a picture as a whole one.
+        ImageDecodeError: As for `read_image`.
+    """
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise ConfigError(
             "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set in this process, so that half a picture would pass as a whole "
             "one; set it to False."
         )
-    try:
-        check_regular(path)
-        data = Path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise ImageDecodeError("the file does not exist", "FILE_MISSING") from error
-    except (OSError, ValueError) as error:
-        raise ImageDecodeError(f"cannot be read: {error}", "FILE_UNREADABLE") from error
-    image, header = open_image(io.BytesIO(data), path, max_pixels=max_pixels, scale16=scale16)
+    image, header = open_image(io.BytesIO(data), name, max_pixels=max_pixels, scale16=scale16)
     try:
         image.load()
     except Exception as error:  # damaged data makes Pillow's decoders raise about ten different types
         raise damaged(header.format, error) from error
+    if header.orientation > 1 and header.format == "TIFF" and ORIENTATION_TAG not in image.getexif():
+        image = image.transpose(_BACK[header.orientation])  # TIFF alone is turned upright by Pillow as it is decoded
+    if header.format == "PNG" and (chunk := damaged_chunk(data)) not in ("", "end"):
+        raise damaged("PNG", ValueError(f"the checksum of its {chunk} chunk is wrong"))
     return image, header
 
 
-def _to_rgb(image: Image.Image, header: Header) -> ByteArray:
+def to_rgb(image: Image.Image, header: Header) -> Image.Image:
+    """A decoded image in 8-bit RGB, as stored: flattened on white, 16 bit scaled to 8."""
     if image.mode == "I" or image.mode.startswith("I;16"):
         wide = np.asarray(image).astype(np.uint32)
-        return np.repeat(((wide * 255 + 32767) // 65535).astype(np.uint8)[..., None], 3, axis=2)
-    if "IMG_ALPHA" in header.notes:
+        image = Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
+    elif "IMG_ALPHA" in header.notes:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.array(image.convert("RGB"))
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_grey(image: Image.Image, header: Header) -> NDArray[Any]:
@@ -215,7 +280,7 @@ def _to_grey(image: Image.Image, header: Header) -> NDArray[Any]:
 
 def _distinct(grey: NDArray[Any]) -> NDArray[Any]:
     if grey.dtype == np.uint8:
-        return np.flatnonzero(np.bincount(grey.ravel(), minlength=256))  # many times faster than a sort
+        return np.flatnonzero(Image.fromarray(grey).histogram())  # many times faster than a sort
     return np.unique(grey)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,10 @@ def check_relative(path: str) -> str:
     """Return `path` if it is a plain path downwards with forward slashes.
 
     Raises:
-        DataError: It is absolute, climbs with `..`, or is written as no portable path is.
+        DataError: It is absolute, climbs with `..`, or is written as no portable path is (code `PATH_ESCAPE`).
     """
-    plain = not PureWindowsPath(path).drive and not any(c in path for c in "\\\0")
-    if not plain or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or path.startswith("~"):
-        raise DataError(f"{path!r} is not a path below the collection's folder; paths may not leave it.")
+    if path.startswith(("/", "~")) or path[1:2] == ":" or "\\" in path or "\0" in path or ".." in path.split("/"):
+        raise DataError(f"{path!r} is not a path below the collection's folder; paths may not leave it.", "PATH_ESCAPE")
     return path
 
 
@@ -75,7 +74,7 @@ class FileSource:
         try:
             found = upright(found, mask_turn(found.shape[:2], stored, picture.orientation))
         except ImageDecodeError as error:
-            raise type(error)(f"{id}: {self.path(mask)}: {error}. {_ADVICE}", error.code) from error
+            raise type(error)(f"{id}: {self.path(mask)}: {error} [{error.code}]. {_ADVICE}", error.code) from error
         if found.shape != (height, width):
             found = np.array(Image.fromarray(found).resize((width, height), Image.Resampling.NEAREST))
         return picture.array, found
@@ -88,7 +87,9 @@ class FileSource:
             try:
                 return read(path, **options)
             except ImageDecodeError as error:
-                raise type(error)(f"{id}: {path}: {error}. {_ADVICE}", error.code) from error
+                raise type(error)(f"{id}: {path}: {error} [{error.code}]. {_ADVICE}", error.code) from error
 
     def __repr__(self) -> str:
-        return f"FileSource({self.root!r})"
+        options = f", threshold={self.threshold!r}, scale16={self.scale16!r}, max_pixels={self.max_pixels!r}"
+        plain = (self.threshold, self.scale16, self.max_pixels) == (None, False, MAX_PIXELS)
+        return f"FileSource({self.root!r}{'' if plain else options})"

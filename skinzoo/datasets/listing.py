@@ -6,12 +6,13 @@ import errno
 import filecmp
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from skinzoo.datasets.base import DatasetInfo
+from skinzoo.datasets.fetching import how_to_get
+from skinzoo.datasets.info import DatasetInfo
 from skinzoo.datasets.sniff import IMAGE_SUFFIXES
 from skinzoo.errors import ConfigError, DatasetNotFoundError, IntegrityError
 
@@ -95,9 +96,9 @@ def _not_a_file(entry: os.DirEntry[str]) -> tuple[str, str] | None:
         return "FILE_MISSING", "a symbolic link to a file that is not there"
     except OSError as error:
         if error.errno == errno.ELOOP:
-            return "FILE_MISSING", "a symbolic link that leads in a circle"
+            return "PATH_LOOP", "a symbolic link that leads in a circle"
         return "FILE_UNREADABLE", f"cannot be opened: {error.strerror or error}"
-    return "FILE_UNREADABLE", "not a file but a pipe, a socket or a device"
+    return "NOT_REGULAR", "not a file but a pipe, a socket or a device"
 
 
 def _parts(entry: os.DirEntry[str]) -> tuple[str, str, os.DirEntry[str]]:
@@ -111,14 +112,29 @@ def by_stem(root: Path, listing: Listing) -> dict[str, str]:
     A file that is barred stands for its stem only if no other file does.
 
     Raises:
-        IntegrityError: Two different files have the same stem, so that an id names two pictures.
+        IntegrityError: Two different files have the same stem, so that an id names two pictures (`ID_AMBIGUOUS`).
+    """
+    return one_of_each(root, listing, {f.path: f.stem for f in listing.images}, code="ID_AMBIGUOUS")
+
+
+def one_of_each(root: Path, listing: Listing, meaning: Mapping[str, str], *, code: str) -> dict[str, str]:
+    """Paths by what they mean, by the rules of `by_stem`.
+
+    Args:
+        root: The folder that the paths start from.
+        listing: What lies there.
+        meaning: The id of each path; the listing's other paths are passed over.
+        code: Of the error.
+
+    Raises:
+        IntegrityError: Two different files mean the same.
     """
     paths: dict[str, str] = {}
-    for file in sorted(listing.images, key=lambda f: f.path in listing.barred):
-        first = paths.setdefault(file.stem, file.path)
-        if first != file.path and file.path not in listing.barred and not _is_copy(root, first, file.path):
+    for path in sorted(meaning, key=lambda p: p in listing.barred):
+        first = paths.setdefault(meaning[path], path)
+        if first != path and path not in listing.barred and not _is_copy(root, first, path):
             raise IntegrityError(
-                f"ID_AMBIGUOUS: {first} and {file.path} differ but both answer to the id {file.stem!r}; remove one."
+                f"{code}: {first} and {path} differ but both answer to the id {meaning[path]!r}; remove one.", code
             )
     return paths
 
@@ -185,6 +201,6 @@ def not_found(info: DatasetInfo, root: Path, problem: str) -> DatasetNotFoundErr
         lines.append(f"Looked in {root.absolute()}, which holds: {shown or 'nothing'}.")
     if info.tree:
         lines.append(f"Expected:\n{info.tree.rstrip()}")
-    if info.homepage:
-        lines.append(f"Get it from {info.homepage}")
+    if how := how_to_get(info):
+        lines.append(how)
     return DatasetNotFoundError("\n".join(lines))

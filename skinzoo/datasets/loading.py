@@ -2,15 +2,19 @@
 
 Randomness is counted, not streamed: the order of the samples is a pure function of (seed, epoch), and a sample's
 augmentation one of (seed, epoch, index). The batch sampler sends (epoch, index) keys to the workers, so that workers
-which outlive an epoch know the next one.
+which outlive an epoch know the next one. A sample that is drawn again within an epoch, as `weights` can ask for, is
+augmented anew: its key then holds the number of an epoch that is never reached.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skinzoo.datasets.base import IntArray, SkinDataset
 from skinzoo.errors import ConfigError, EmptyLoaderError
@@ -21,8 +25,16 @@ if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
 
+_GRACE_SECONDS = 30
+
 Key = tuple[int, int]
 """Epoch and index: what a worker is asked for."""
+_AGAIN = 2**32
+"""Added to the epoch of a key for each time that its sample was drawn before in the same epoch."""
+
+
+EncodeMetadata: TypeAlias = "Callable[[Sequence[Mapping[str, Any]]], Tensor]"
+"""Rows of metadata to a float tensor (N, F), as a model's `metadata_encoder` does it."""
 
 
 class SampleTransform(Protocol):
@@ -38,9 +50,9 @@ class CountedBatchSampler:
 
     Several processes share an epoch:
 
-    - Shuffled (training): every rank takes an equal share of each global batch of `batch_size * world_size` samples, so
-      that all ranks make the same number of equally large steps. For that, up to `world_size - 1` samples of an
-      incomplete last batch are left out; shuffling makes them others in each epoch.
+    - Shuffled (training): every rank takes a share of each global batch of `batch_size * world_size` samples. The
+      shares of an incomplete last batch differ by one sample at most; a rank for which none is left gets a sample of
+      another rank, which is padding (`is_padding`).
     - In order (evaluation): rank r takes batches r, r + world_size ... of the undivided epoch. No sample is left out or
       repeated; ranks may have a different number of batches.
 
@@ -52,6 +64,8 @@ class CountedBatchSampler:
         drop_last: Leave out an incomplete last batch.
         rank: Of this process.
         world_size: Number of processes.
+        weights: How often each sample is drawn, relative to the others, (size,): an epoch is then `size` draws with
+            replacement. None to go through each sample once. Only with `shuffle`.
 
     Raises:
         ConfigError: A value is out of range.
@@ -68,6 +82,7 @@ class CountedBatchSampler:
         drop_last: bool = False,
         rank: int = 0,
         world_size: int = 1,
+        weights: NDArray[np.floating[Any]] | Sequence[float] | None = None,
     ) -> None:
         numbers = (batch_size, seed, rank, world_size)
         if not all(map(_is_whole, numbers)) or batch_size < 1 or seed < 0 or not 0 <= rank < world_size:
@@ -82,6 +97,7 @@ class CountedBatchSampler:
         self.drop_last = drop_last
         self.rank = rank
         self.world_size = world_size
+        self.weights = None if weights is None else _probabilities(weights, size, shuffle)
         self.epoch = 0
         self.start = 0
         if not self._num_batches():
@@ -101,22 +117,31 @@ class CountedBatchSampler:
         """The order of all samples in an epoch, before it is cut into batches."""
         if not self.shuffle:
             return np.arange(self.size, dtype=np.int64)
-        return np.random.default_rng((self.seed, epoch)).permutation(self.size)
+        rng = np.random.default_rng((self.seed, epoch))
+        if self.weights is None:
+            return rng.permutation(self.size)
+        return rng.choice(self.size, self.size, p=self.weights)
 
     def __iter__(self) -> Iterator[list[Key]]:
-        epoch = self.epoch
-        for batch in self._batches(self.order(epoch))[self.start :]:
-            yield [(epoch, i) for i in batch.tolist()]
+        order = self.order(self.epoch)
+        epochs = self.epoch + _AGAIN * _times_before(order)
+        for places in self._batches(np.arange(self.size))[self.start :]:
+            yield list(zip(epochs[places].tolist(), order[places].tolist(), strict=True))
 
     def __len__(self) -> int:
         """Batches of a whole epoch on this rank, wherever the next iteration starts."""
         return len(self._batches(np.arange(self.size)))
 
+    def is_padding(self, number: int) -> bool:
+        """True if this rank's batch of that number only repeats a sample of another rank."""
+        step = self.batch_size * self.world_size
+        return self.shuffle and len(range(number * step, min(self.size, (number + 1) * step))) <= self.rank
+
     def _num_batches(self) -> int:
         """Batches of a whole epoch: on every rank alike when shuffled, of all ranks together otherwise."""
         step = self.batch_size * (self.world_size if self.shuffle else 1)
         full, rest = divmod(self.size, step)
-        return full + (not self.drop_last and rest >= (self.world_size if self.shuffle else 1))
+        return full + (not self.drop_last and rest > 0)
 
     def _batches(self, order: IntArray) -> list[IntArray]:
         if not self.shuffle:
@@ -124,8 +149,34 @@ class CountedBatchSampler:
             return every[self.rank :: self.world_size]
         step = self.batch_size * self.world_size
         whole = [order[k * step : (k + 1) * step] for k in range(self._num_batches())]
-        shares = [len(batch) // self.world_size for batch in whole]
-        return [batch[self.rank * n : (self.rank + 1) * n] for batch, n in zip(whole, shares, strict=True)]
+        return [self._share(batch) for batch in whole]
+
+    def _share(self, batch: IntArray) -> IntArray:
+        bounds = [r * len(batch) // self.world_size for r in (self.rank, self.rank + 1)]
+        return batch[slice(*bounds)] if len(batch) >= self.world_size else batch[[min(self.rank, len(batch) - 1)]]
+
+
+def _times_before(order: IntArray) -> IntArray:
+    """For each place, how often its number stands at earlier places."""
+    places = np.argsort(order, kind="stable")
+    ranked = order[places]
+    times = np.empty_like(order)
+    times[places] = np.arange(len(order)) - np.searchsorted(ranked, ranked)
+    return times
+
+
+def _probabilities(weights: object, size: int, shuffle: bool) -> NDArray[np.float64]:
+    values = np.asarray(weights, dtype=np.float64)
+    if not shuffle:
+        raise ConfigError("weights draw samples at random; give shuffle=True with them.")
+    good = values.shape == (size,) and bool(np.isfinite(values).all() and (values >= 0).all())
+    if not good or (size and not values.any()):
+        raise ConfigError(f"weights must be {size} finite numbers >= 0, not all 0; got {_described(values)}.")
+    return values / values.sum() if size else values
+
+
+def _described(values: NDArray[np.float64]) -> str:
+    return f"shape {values.shape}" + (f", from {values.min():g} to {values.max():g}" if values.size else "")
 
 
 def _is_whole(value: object) -> bool:
@@ -147,8 +198,12 @@ class TransformedView:
         return self.transform(self.dataset[index], epoch=epoch, index=index)
 
 
-def collate(samples: Sequence[Sample]) -> Batch:
+def collate(samples: Sequence[Sample], metadata: EncodeMetadata | None = None) -> Batch:
     """Stack transformed samples.
+
+    Args:
+        samples: At least one.
+        metadata: Encodes their metadata; None to leave it out.
 
     Raises:
         ConfigError: An image is not a tensor, or the tensors differ in size.
@@ -165,7 +220,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
         missing = torch.full_like(found[0], torch.nan)
         together = _stack(samples, [missing if m is None else m for m in masks], "mask")
     labels = torch.tensor([IGNORE_INDEX if s.label is None else s.label for s in samples], dtype=torch.int64)
-    return Batch(stacked, labels, together, [s.id for s in samples])
+    encoded = None if metadata is None else metadata([s.metadata for s in samples])
+    return Batch(stacked, labels, together, [s.id for s in samples], metadata=encoded)
 
 
 def _tensor(sample: Sample, what: str) -> Tensor:
@@ -192,6 +248,24 @@ def _stack(samples: Sequence[Sample], tensors: Sequence[Tensor], what: str) -> T
     return torch.stack(list(tensors))
 
 
+def _outlive_signals(_worker: int) -> None:
+    """In a worker: go on serving the main process for a while, which receives the same signals and ends the work.
+
+    A terminal and a cluster signal the whole group of processes; a worker that ended at once would take the main
+    process down in the middle of a step.
+    """
+
+    def first(*_: object) -> None:
+        signal.signal(
+            signal.SIGTERM, signal.SIG_DFL
+        )  # a second one, such as the main process sends at its end, is final
+        signal.alarm(_GRACE_SECONDS)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "alarm"):
+        signal.signal(signal.SIGTERM, first)
+
+
 def make_loader(
     dataset: SkinDataset,
     transform: SampleTransform,
@@ -204,6 +278,8 @@ def make_loader(
     rank: int = 0,
     world_size: int = 1,
     pin_memory: bool = False,
+    metadata: EncodeMetadata | None = None,
+    weights: NDArray[np.floating[Any]] | Sequence[float] | None = None,
 ) -> DataLoader[Batch]:
     """A loader of `Batch`es; call `loader.batch_sampler.set_epoch(epoch)` before each epoch.
 
@@ -220,6 +296,9 @@ def make_loader(
         rank: Of this process; see `CountedBatchSampler` for how an epoch is shared.
         world_size: Number of processes.
         pin_memory: Put batches into page-locked memory, for a faster way to a GPU.
+        metadata: Encodes the samples' metadata: `model.metadata_encoder`; None to leave it out.
+        weights: Draw samples with replacement, in these proportions, such as `sampling_weights` gives; None to go
+            through each once an epoch. Only with `shuffle`.
 
     Raises:
         ConfigError: A value is out of range.
@@ -238,13 +317,15 @@ def make_loader(
         drop_last=drop_last,
         rank=rank,
         world_size=world_size,
+        weights=weights,
     )
     return DataLoader(
         TransformedView(dataset, transform),  # type: ignore[arg-type]
         batch_sampler=sampler,
-        collate_fn=collate,
+        collate_fn=partial(collate, metadata=metadata),
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
         pin_memory=pin_memory,
+        worker_init_fn=_outlive_signals if num_workers else None,
         generator=torch.Generator().manual_seed(seed),
     )

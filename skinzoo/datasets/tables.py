@@ -1,131 +1,38 @@
-"""Reading CSV tables without guessing: text stays text, and a table that is not as promised is refused."""
+"""What the columns of a table mean: ids, groups, labels, numbers and words; nothing is guessed."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePath
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skinzoo.datasets.integrity import Finding
 from skinzoo.datasets.sniff import IMAGE_SUFFIXES
-from skinzoo.errors import LabelError, TableError
+from skinzoo.datasets.tablefile import Numbers, parse_numbers
+from skinzoo.datasets.tablefile import Table as Table
+from skinzoo.datasets.tablefile import read_table as read_table
+from skinzoo.errors import LabelError
 from skinzoo.taxonomy import LabelSpace
 from skinzoo.types import IGNORE_INDEX
 
+_MOST_FINDINGS = 100
+_DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+$")
 _NO_GROUP = frozenset(("", "nan", "none", "na", "n/a", "<na>", "null", "unknown"))
-_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
-
-
-@dataclass(frozen=True)
-class Table:
-    """Columns of text; an empty cell is the empty string, and no text has a special meaning.
-
-    Attributes:
-        path: The file.
-        columns: Cells of each column that was asked for, without surrounding blanks.
-        lines: Line number of each row in the file.
-    """
-
-    path: Path
-    columns: dict[str, list[str]]
-    lines: list[int]
-
-    def __getitem__(self, column: str) -> list[str]:
-        return self.columns[column]
-
-    def __contains__(self, column: object) -> bool:
-        return column in self.columns
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-
-def read_table(path: str | os.PathLike[str], required: Sequence[str], optional: Iterable[str] = ()) -> Table:
-    """Read columns of a comma, semicolon or tab separated UTF-8 table.
-
-    Args:
-        path: The file; its ending does not matter.
-        required: Columns that must be there, in any order.
-        optional: Columns that are read where they are there; all others are passed over.
-
-    Raises:
-        TableError: Not UTF-8 text, a required column is absent, a column stands twice, a row is longer or shorter than
-            the header, or there is no row.
-    """
-    path = Path(path)
-    text = _decode(path)
-    try:
-        return _parse(path, text, list(required), list(optional))
-    except csv.Error as error:
-        raise TableError(f"{path}: not a readable table: {error}.") from error
-
-
-def _decode(path: Path) -> str:
-    data = path.read_bytes()
-    if data.startswith(b"version https://git-lfs"):
-        raise TableError(f"{path} is a Git LFS pointer, not the table itself; run `git lfs pull`.")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:1000]:
-        guess = "UTF-16"
-    else:
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            guess = "Windows-1252 or Latin-1"
-    raise TableError(f"{path} is not UTF-8 text; it looks like {guess}. Save it as UTF-8.")
-
-
-def _parse(path: Path, text: str, required: list[str], optional: list[str]) -> Table:
-    delimiter, header = _header(path, text, required)
-    twice = [name for name, n in Counter(header).items() if n > 1]
-    if twice:
-        raise TableError(f"{path}: column {twice[0]!r} stands twice in the header; rename one.")
-    wanted = [c for c in dict.fromkeys([*required, *optional]) if c in header]
-    picks = [(header.index(c), cells) for c, cells in ((c, list[str]()) for c in wanted)]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    lines: list[int] = []
-    next(reader)
-    for row in reader:
-        if not row:
-            continue
-        if len(row) != len(header):
-            raise TableError(
-                f"{path}, line {reader.line_num}: {len(row)} cells under {len(header)} columns; "
-                "a stray or missing delimiter?"
-            )
-        lines.append(reader.line_num)
-        for at, cells in picks:
-            cells.append(row[at].strip())
-    if not lines:
-        raise TableError(f"{path} has a header and no row.")
-    return Table(path, dict(zip(wanted, (cells for _, cells in picks), strict=True)), lines)
-
-
-def _header(path: Path, text: str, required: list[str]) -> tuple[str, list[str]]:
-    first = text[: text.find("\n") + 1] or text
-    best: list[str] = []
-    for delimiter in _DELIMITERS:
-        header = [c.strip() for c in next(csv.reader([first], delimiter=delimiter), [])]
-        if set(required) <= set(header):
-            return delimiter, header
-        best = max(best, header, key=len)
-    hint = " It is a web page, not a table: an expired link or a 403?" if first.lstrip().startswith("<") else ""
-    raise TableError(
-        f"{path}: wanted the columns {', '.join(required)}; found {', '.join(best)[:300] or 'nothing'} "
-        f"(tried {', '.join(_DELIMITERS.values())}).{hint}"
-    )
 
 
 def image_ids(cells: Iterable[str]) -> list[str]:
     """Ids of a table's image column; an image ending, where somebody wrote it, is taken off."""
-    return [c[: -len(s)] if (s := PurePath(c).suffix) and s.lower() in IMAGE_SUFFIXES else c for c in cells]
+    return [_without_ending(c) if "." in c else c for c in cells]
+
+
+def _without_ending(name: str) -> str:
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - a Path per row takes several times as long
+    return stem if suffix.lower() in IMAGE_SUFFIXES else name
 
 
 def group_column(cells: Iterable[str]) -> list[str]:
@@ -141,22 +48,56 @@ def name_labels(
 ) -> tuple[NDArray[np.int64], list[Finding]]:
     """Class indices of a column of class names; an empty cell gives `IGNORE_INDEX` and a `LABEL_NONE` finding.
 
+    Codes, titles and aliases are names; a column may also write all its codes in lower case, as HAM10000 does. A name
+    that fits only without the blanks around it, or in another case, is used too, and one `LABEL_SPELLING` finding
+    counts such cells.
+
     Raises:
         LabelError: A cell names no class of `space`.
     """
-    known: dict[str, int] = {"": IGNORE_INDEX}
-    for line, cell in zip(table.lines, table[column], strict=True):
-        if cell not in known:
-            try:
-                known[cell] = space.index(cell)
-            except LabelError as error:
-                raise LabelError(f"{table.path}, line {line}: {error}") from error
+    cells = table[column]
+    times = Counter(cells)
+    known = {cell: _class_of(cell, table, column, space) for cell in times}
     findings = [
-        Finding.of("LABEL_NONE", name, "", f"line {line}: {column} is empty; used without a label", "kept")
-        for name, line, cell in zip(ids, table.lines, table[column], strict=True)
+        Finding.of(
+            "LABEL_NONE", ids[i], "", f"{table.where(i)}: {column} is empty; used without a label", "kept", row=i
+        )
+        for i, cell in (enumerate(cells) if "" in times else ())
         if not cell
     ]
-    return np.array([known[cell] for cell in table[column]], dtype=np.int64), findings
+    findings += _spellings(table, column, ids, space)
+    return np.fromiter((known[cell] for cell in cells), np.int64, len(cells)), findings
+
+
+def _class_of(cell: str, table: Table, column: str, space: LabelSpace) -> int:
+    if not cell:
+        return IGNORE_INDEX
+    try:
+        return space.index(cell)
+    except LabelError as error:
+        where = table.where(table[column].index(cell))
+        raise LabelError(
+            f"{table.path}, {where}: {error} Allowed in {column}: {', '.join(space.classes)}, and their titles."
+        ) from error
+
+
+def _spellings(table: Table, column: str, ids: Sequence[str], space: LabelSpace) -> list[Finding]:
+    """The one finding about names that the label space writes otherwise; none if there is no such name."""
+    cells = table[column]
+    names = set(cells) - {""}
+    exact = {*space.classes, *space.titles.values(), *space.aliases}
+    if names <= {code.lower() for code in space.classes}:
+        exact |= names
+    odd = names - exact
+    blanks = {i for i in table.padded.get(column, ()) if cells[i]}
+    rows = sorted(blanks | {i for i, cell in enumerate(cells) if cell in odd})
+    if not rows:
+        return []
+    shown = ", ".join(map(repr, sorted({cells[i] for i in rows})[:3]))
+    how = "with blanks around it" if blanks else "in upper or lower case of its own"
+    message = f"{table.where(rows[0])}: {column} names a class {how} (such as {shown}); used as that class"
+    finding = Finding.of("LABEL_SPELLING", ids[rows[0]], "", message, "kept", count=len(rows))
+    return [finding if blanks else replace(finding, severity="info")]
 
 
 def one_hot_labels(
@@ -169,51 +110,63 @@ def one_hot_labels(
     Returns:
         Labels (N,), a mask (N,) of the rows that can be used, and a finding for each of the others.
     """
-    cells = np.array([[_number(c) for c in table[code]] for code in space]).T
-    labels = np.full(len(table), IGNORE_INDEX, dtype=np.int64)
+    cells = np.stack([_numbers(table, code).values for code in space], axis=1)
+    binary = ((cells == 0) | (cells == 1)).all(axis=1)
+    good = binary & (cells.sum(axis=1) == 1)
     findings: list[Finding] = []
-    for i, row in enumerate(cells):
-        if not np.isin(row, (0.0, 1.0)).all():
-            code = "LABEL_VALUE"
-        elif row.sum() == 1:
-            labels[i] = int(row.nonzero()[0][0])
-            continue
-        else:
-            code = "LABEL_MULTI" if row.any() else "LABEL_NONE"
+    for i in np.flatnonzero(~good).tolist():
+        code = "LABEL_VALUE" if not binary[i] else "LABEL_MULTI" if cells[i].any() else "LABEL_NONE"
         shown = ", ".join(f"{c} {table[c][i] or 'empty'}" for c in space)
-        findings.append(Finding.of(code, ids[i], "", f"line {table.lines[i]}: {shown}", "quarantined"))
-    return labels, labels != IGNORE_INDEX, findings
+        findings.append(Finding.of(code, ids[i], "", f"{table.where(i)}: {shown}", "quarantined", row=i))
+    return np.where(good, cells.argmax(axis=1), IGNORE_INDEX), good, findings
 
 
 def number_column(
-    table: Table, column: str, ids: Sequence[str], low: float, high: float
+    table: Table,
+    column: str,
+    ids: Sequence[str],
+    low: float,
+    high: float,
+    *,
+    missing: Collection[str] = ("unknown", "nan"),
 ) -> tuple[NDArray[np.float64], list[Finding]]:
-    """A column of numbers, NaN where the cell is empty; what is no number in [low, high] is NaN with a finding."""
-    values = np.array([_number(c) for c in table[column]])
+    """A column of numbers, NaN where the cell is empty; what is no number in [low, high] is NaN with a finding.
+
+    Args:
+        table: With the column, as text or as numbers.
+        column: Its name.
+        ids: Of the rows, for the findings.
+        low: Smallest value.
+        high: Largest value.
+        missing: Words, in lower case, that say that the value is missing.
+    """
+    values, odd = _numbers(table, column)
     good = (values >= low) & (values <= high)
-    findings = [
-        Finding.of(
-            "META_VALUE",
-            ids[i],
-            "",
-            f"line {table.lines[i]}: {column} {table[column][i]!r} is not in {low:g}..{high:g}",
-            "kept",
-        )
+    bad = [
+        i
         for i in np.flatnonzero(~good).tolist()
-        if table[column][i].lower() not in ("", "unknown", "nan")
+        if (i in odd or not np.isnan(values[i])) and odd.get(i, "").lower() not in missing
     ]
+    findings = []
+    for i in bad[:_MOST_FINDINGS]:
+        cell = odd.get(i) or f"{values[i]:g}"
+        hint = "; a decimal comma?" if _DECIMAL_COMMA.match(cell) else ""
+        message = f"{table.where(i)}: {column} {cell!r} is not in {low:g}..{high:g}{hint}"
+        findings.append(Finding.of("META_VALUE", ids[i], "", message, "kept", row=i))
+    if rest := bad[_MOST_FINDINGS:]:
+        message = f"{table.where(rest[0])} and on: further cells of {column} that are not in {low:g}..{high:g}"
+        findings.append(Finding.of("META_VALUE", ids[rest[0]], "", message, "kept", count=len(rest)))
     return np.where(good, values, np.nan), findings
 
 
+def _numbers(table: Table, column: str) -> Numbers:
+    if column in table.numbers:
+        return table.numbers[column]
+    values, odd = parse_numbers(table[column])
+    return Numbers(np.array(values, dtype=np.float64), odd)
+
+
 def text_column(cells: Iterable[str], missing: Iterable[str] = ("", "unknown")) -> NDArray[np.object_]:
-    """A column of text, None where the cell says that the value is missing."""
+    """A column of text, None where the cell says, in upper or lower case, that the value is missing."""
     gone = frozenset(missing)
     return np.array([None if c.lower() in gone else c for c in cells], dtype=object)
-
-
-def _number(cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan

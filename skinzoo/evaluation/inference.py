@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skinzoo.devices import move
-from skinzoo.errors import DivergedError, EmptyLoaderError
+from skinzoo.errors import DivergedError
 from skinzoo.losses import MultiTaskLoss
 from skinzoo.metrics import (
     ClassificationMetrics,
@@ -22,7 +22,7 @@ from skinzoo.metrics import (
     segmentation_metrics,
 )
 from skinzoo.models import SkinModel, evaluation_mode
-from skinzoo.types import IGNORE_INDEX, Batch, ModelOutput, Task
+from skinzoo.types import Batch, ModelOutput, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,9 @@ class Outcome:
         mask_counts: Pixels (M, 3) of each sample with a mask: in both, in the true mask, in the predicted one; None
             from a model that only classifies.
         mask_rows: Positions (M,) of the samples with a mask.
-        losses: Each part of the loss as the mean over the samples that carry its annotation, and their weighted sum.
+        loss_sums: Of each part of the loss, the sum over the samples that carry its annotation, and their mass (see
+            `MultiTaskLoss.mass`).
+        loss: The weighted sum of the parts' means; None if no loss was measured or nothing is annotated.
         classes: Class codes.
     """
 
@@ -45,8 +47,21 @@ class Outcome:
     probabilities: NDArray[np.float64] | None
     mask_counts: NDArray[np.int64] | None
     mask_rows: NDArray[np.int64]
-    losses: dict[str, float]
+    loss_sums: dict[str, tuple[float, float]]
+    loss: float | None
     classes: tuple[str, ...]
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """The loss, and each part as the mean over the samples that carry its annotation."""
+        means = {name: total / mass for name, (total, mass) in self.loss_sums.items() if mass}
+        return {} if self.loss is None else {"loss": self.loss, **means}
+
+    @staticmethod
+    def combined(sums: Mapping[str, tuple[float, float]], loss: MultiTaskLoss | None) -> float | None:
+        """The weighted sum of the parts' means; None without a loss or an annotation."""
+        means = {name: total / mass for name, (total, mass) in sums.items() if mass}
+        return None if loss is None or not means else float(loss.combine(means))
 
     def classification(self) -> ClassificationMetrics | None:
         """Metrics of the classes; None without a label or a class prediction."""
@@ -92,17 +107,15 @@ def collect(
         device: Where to compute.
 
     Raises:
-        EmptyLoaderError: The loader gives no batch.
         DivergedError: The model gives values that are not finite.
     """
     ids: list[str] = []
     columns: dict[str, list[NDArray[Any]]] = defaultdict(list)
-    totals: dict[str, float] = defaultdict(float)
-    seen: dict[str, int] = defaultdict(int)
+    sums: dict[str, tuple[float, float]] = {}
     with evaluation_mode(model), torch.no_grad():
         for batch in loader:
             batch = move(batch, torch.device(device))
-            output = model(batch.images)
+            output = model(*model.inputs(batch))
             require_finite(output)
             columns["labels"].append(batch.labels.cpu().numpy())
             if output.logits is not None:
@@ -112,29 +125,26 @@ def collect(
                 columns["mask_rows"].append(rows.cpu().numpy() + len(ids))
                 columns["mask_counts"].append(_overlap(output.mask_logits[rows], batch.masks[rows]))
             if loss is not None:
-                counts = {name: int(count) for name, count in annotated(batch).items()}
-                for name, value in loss(output, batch).items():
-                    if name in counts:
-                        totals[name] += float(value) * counts[name]
-                        seen[name] += counts[name]
+                values = loss(output, batch)
+                for name, mass in loss.mass(batch).items():
+                    total, before = sums.get(name, (0.0, 0.0))
+                    sums[name] = (total + float(values[name]) * float(mass), before + float(mass))
             ids += batch.ids
-    if not ids:
-        raise EmptyLoaderError("the loader gave no batch; the collection or the part of it is empty.")
+    classes = model.label_space.classes if model.label_space else ()
     return Outcome(
         ids=ids,
-        labels=np.concatenate(columns["labels"]),
-        probabilities=np.concatenate(columns["probabilities"]) if columns["probabilities"] else None,
-        mask_counts=np.concatenate(columns["mask_counts"]) if columns["mask_counts"] else None,
-        mask_rows=np.concatenate([np.zeros(0, np.int64), *columns["mask_rows"]]),
-        losses=_means(totals, seen, loss),
-        classes=model.label_space.classes if model.label_space else (),
+        labels=_joined(columns["labels"], np.zeros(0, np.int64)),
+        probabilities=_joined(columns["probabilities"], np.zeros((0, len(classes)))) if model.task.has_labels else None,
+        mask_counts=_joined(columns["mask_counts"], np.zeros((0, 3), np.int64)) if model.task.has_masks else None,
+        mask_rows=_joined(columns["mask_rows"], np.zeros(0, np.int64)),
+        loss_sums=sums,
+        loss=Outcome.combined(sums, loss),
+        classes=classes,
     )
 
 
-def annotated(batch: Batch) -> dict[str, Tensor | int]:
-    """Number of samples that each part of a loss is the mean over; left on the device."""
-    masked = 0 if batch.masks is None else (~batch.masks[:, 0, 0, 0].isnan()).sum()
-    return {"classification_loss": (batch.labels != IGNORE_INDEX).sum(), "segmentation_loss": masked}
+def _joined(arrays: list[NDArray[Any]], empty: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate(arrays) if arrays else empty
 
 
 def require_finite(output: ModelOutput) -> None:
@@ -149,14 +159,6 @@ def require_finite(output: ModelOutput) -> None:
                 f"the model's {name} hold NaN or infinite values; its weights have diverged, or the input is not "
                 "finite. Use earlier weights, and train with a lower learning rate or clip_grad_norm=1."
             )
-
-
-def _means(totals: Mapping[str, float], seen: Mapping[str, int], loss: MultiTaskLoss | None) -> dict[str, float]:
-    """Mean of each part over the samples that carry its annotation (left out if none does), and their weighted sum."""
-    parts = {name: total / seen[name] for name, total in totals.items() if seen[name]}
-    if loss is None or not parts:
-        return {}
-    return {"loss": loss.combine(parts), **parts}
 
 
 def _overlap(mask_logits: Tensor, masks: Tensor) -> NDArray[np.int64]:

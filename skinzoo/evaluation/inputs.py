@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +17,7 @@ from PIL import Image
 from skinzoo.datasets.decode import read_image
 from skinzoo.datasets.sniff import IMAGE_SUFFIXES
 from skinzoo.errors import ConfigError, DatasetNotFoundError, ImageDecodeError
+from skinzoo.models import SkinModel
 from skinzoo.types import Sample
 
 PictureLike: TypeAlias = str | os.PathLike[str] | NDArray[Any] | Image.Image | Sample
@@ -33,6 +35,11 @@ class Picture:
 
     id: str
     source: PictureLike
+
+    def sample(self, metadata: Mapping[str, Any] | None = None) -> Sample:
+        """Its pixels, with the given metadata, or else with that of the sample that it came as."""
+        own = self.source.metadata if isinstance(self.source, Sample) else {}
+        return Sample(self.id, self.read(), metadata=own if metadata is None else metadata)
 
     def read(self) -> NDArray[np.uint8]:
         """Its pixels, uint8 RGB (H, W, 3).
@@ -86,6 +93,36 @@ def find_picture(picture: PictureLike) -> Picture:
     if len(found) != 1:
         raise ConfigError(f"one picture is expected, got {len(found)}.")
     return found[0]
+
+
+def with_metadata(
+    model: SkinModel, pictures: Iterable[Picture], metadata: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+) -> Iterator[Sample]:
+    """The samples of pictures, read one by one, with what is known about them.
+
+    Args:
+        model: What they are for.
+        pictures: Where the pixels are.
+        metadata: One mapping for all, or one a picture; None for what the samples bring along.
+
+    Raises:
+        ConfigError: The model takes no metadata, or no such column; or there are more or fewer rows than pictures.
+    """
+    if metadata is None:
+        yield from (picture.sample() for picture in pictures)
+        return
+    encoder = model.metadata_encoder
+    if encoder is None:
+        raise ConfigError(f"{model.config.architecture} sees pictures alone: it takes no metadata.")
+    rows = repeat(metadata) if isinstance(metadata, Mapping) else iter(metadata)
+    for number, picture in enumerate(pictures):
+        row = next(rows, None)
+        if row is None:
+            raise ConfigError(f"metadata has {number} rows, and there are more pictures; give one a picture.")
+        encoder.check(row)
+        yield picture.sample(row)
+    if not isinstance(metadata, Mapping) and next(rows, None) is not None:
+        raise ConfigError(f"metadata has {len(metadata)} rows, and there are fewer pictures; give one a picture.")
 
 
 def _files(location: str | os.PathLike[str]) -> Iterator[Picture]:

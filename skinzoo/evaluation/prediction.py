@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from skinzoo.datasets.loading import collate
+from skinzoo.devices import move
 from skinzoo.errors import ConfigError
 from skinzoo.evaluation.inference import require_finite
-from skinzoo.evaluation.inputs import PictureLike, find_pictures
+from skinzoo.evaluation.inputs import PictureLike, find_pictures, with_metadata
 from skinzoo.models import SkinModel, evaluation_mode
 from skinzoo.transforms import Transform, restore
-from skinzoo.types import Sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +58,22 @@ class Prediction:
         return values
 
 
-def predict(model: SkinModel, inputs: PictureLike | Iterable[PictureLike], *, batch_size: int = 32) -> list[Prediction]:
+def predict(
+    model: SkinModel,
+    inputs: PictureLike | Iterable[PictureLike],
+    *,
+    metadata: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    batch_size: int = 32,
+) -> list[Prediction]:
     """Predict for one picture, several, or a folder.
 
     Args:
         model: Any model of the zoo, on the device to compute on.
         inputs: A path, a folder (searched with its subfolders), a uint8 RGB array (H, W, 3) or (N, H, W, 3), a Pillow
             image, a `Sample`, or a list of these.
+        metadata: For a model that takes it, such as `{"age": 45, "sex": "female"}`: one mapping for all pictures, or a
+            list with one a picture. Default: what a `Sample` brings along, and nothing for other pictures. What is
+            not given, and a category that the model does not know, counts as missing.
         batch_size: Pictures at a time.
 
     Returns:
@@ -72,7 +82,7 @@ def predict(model: SkinModel, inputs: PictureLike | Iterable[PictureLike], *, ba
     Raises:
         DatasetNotFoundError: No such path, or a folder without images.
         ImageDecodeError: A file is not a usable image; the message names it.
-        ConfigError: Something is no picture, or an array is not uint8 RGB.
+        ConfigError: Something is no picture, or an array is not uint8 RGB; or the metadata is not what the model takes.
         DivergedError: The model gives values that are not finite.
 
     Examples:
@@ -84,21 +94,22 @@ def predict(model: SkinModel, inputs: PictureLike | Iterable[PictureLike], *, ba
     transform = Transform(model.input_spec)
     classes = model.label_space.classes if model.label_space else ()
     predictions: list[Prediction] = []
-    pictures = find_pictures(inputs)
-    while batch := list(islice(pictures, batch_size)):
-        images = [picture.read() for picture in batch]
-        tensors = [torch.as_tensor(transform(Sample(p.id, i)).image) for p, i in zip(batch, images, strict=True)]
+    samples = with_metadata(model, find_pictures(inputs), metadata)
+    while group := list(islice(samples, batch_size)):
+        batch = collate([transform(sample) for sample in group], model.metadata_encoder)
         with evaluation_mode(model), torch.no_grad():
-            output = model(torch.stack(tensors).to(model.device))
+            output = model(*model.inputs(move(batch, model.device)))
         require_finite(output)
         probabilities = output.logits.double().softmax(1).tolist() if output.logits is not None else None
         masks = output.mask_logits.sigmoid()[:, 0].float().cpu().numpy() if output.mask_logits is not None else None
-        for i, (picture, image) in enumerate(zip(batch, images, strict=True)):
+        for i, sample in enumerate(group):
             predictions.append(
                 Prediction(
-                    picture.id,
+                    sample.id,
                     dict(zip(classes, probabilities[i], strict=True)) if probabilities is not None else {},
-                    restore(masks[i], image.shape[:2], model.input_spec) if masks is not None else None,
+                    restore(masks[i], np.asarray(sample.image).shape[:2], model.input_spec)
+                    if masks is not None
+                    else None,
                 )
             )
     return predictions

@@ -9,7 +9,8 @@ import torch
 
 import skinzoo
 from skinzoo.datasets import SkinDataset, make_loader
-from skinzoo.devices import pick_device
+from skinzoo.datasets.loading import collate
+from skinzoo.devices import move, pick_device
 from skinzoo.errors import ConfigError, LabelError
 from skinzoo.evaluation.inference import Outcome, collect
 from skinzoo.evaluation.report import Example, Report
@@ -50,7 +51,9 @@ def evaluate(
     if device is not None:
         model.to(pick_device(device))
     transform = Transform(model.input_spec)
-    loader = make_loader(dataset, transform, batch_size=batch_size, num_workers=num_workers)
+    loader = make_loader(
+        dataset, transform, batch_size=batch_size, num_workers=num_workers, metadata=model.metadata_encoder
+    )
     outcome = collect(model, loader, device=model.device)
     return Report(
         title=f"{model.config.architecture} on {dataset.name}",
@@ -66,13 +69,20 @@ def check_dataset(model: SkinModel, dataset: SkinDataset) -> None:
 
     Raises:
         LabelError: The classes differ in number, name or order.
-        ConfigError: The collection has neither labels nor masks that the model predicts.
+        ConfigError: The collection has neither labels nor masks that the model predicts, or metadata that the model
+            takes gives the diagnosis away here.
     """
     name, space, theirs = model.config.architecture, model.label_space, dataset.label_space
     useful = (model.task.has_labels and dataset.has_labels) or (model.task.has_masks and dataset.has_masks)
     if len(dataset) and not useful:
         wants = {"classification": "class labels", "segmentation": "masks", "multitask": "class labels or masks"}
         raise ConfigError(f"{name} needs {wants[model.task]}, and {dataset.name} has none.")
+    for column in model.metadata_encoder.names if model.metadata_encoder is not None else ():
+        if column in dataset.info.leaky:
+            raise ConfigError(
+                f"{name} takes the metadata {column!r}, which gives the diagnosis away in {dataset.name} "
+                f"({dataset.info.leaky[column]}); its figures would mean nothing."
+            )
     if space is None or not dataset.has_labels:
         return
     same = space.classes == theirs.classes or (space.name == "numbered" and len(space) == len(theirs))
@@ -99,8 +109,13 @@ def _facts(model: SkinModel, dataset: SkinDataset, outcome: Outcome) -> dict[str
         facts["images with a label"] = labelled
     if model.task.has_masks and masked < len(dataset):
         facts["images with a mask"] = masked
+    if model.metadata_encoder is not None:
+        known = dataset.records.metadata
+        facts["metadata"] = ", ".join(n if n in known else f"{n} (not known)" for n in model.metadata_encoder.names)
     if dataset.info.group != "image":
         facts[f"{dataset.info.group}s"] = len(np.unique(dataset.records.groups))
+    if dataset.exposure is not None:
+        facts["exposed to training"] = dataset.exposure.sentence()
     facts["licence of the data"] = dataset.info.licence or "not stated"
     facts["skinzoo"] = skinzoo.__version__
     if outcome.mask_counts is not None and len(outcome.mask_rows):
@@ -120,7 +135,7 @@ def _examples(
     for row, kind in chosen:
         sample = transform(dataset[row])
         with evaluation_mode(model), torch.no_grad():
-            output = model(torch.as_tensor(sample.image)[None].to(model.device))
+            output = model(*model.inputs(move(collate([sample], model.metadata_encoder), model.device)))
         examples.append(
             Example(
                 id=sample.id,

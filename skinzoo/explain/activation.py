@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -34,7 +34,7 @@ def lesion_score(output: ModelOutput) -> Tensor:
     return (logits * inside).sum(1) / inside.sum(1)
 
 
-def activation_map(model: SkinModel, images: Tensor, score: Score) -> Tensor:
+def activation_map(model: SkinModel, images: Tensor, score: Score, *, others: Sequence[Tensor] = ()) -> Tensor:
     """Grad-CAM (Selvaraju et al. 2017): channels weighted by their mean gradient, summed, negatives cut off.
 
     The layer is the deepest whose map has at least 4 x 4 cells (7 x 7 for a ResNet at 224 pixels): of a coarser one a
@@ -45,6 +45,7 @@ def activation_map(model: SkinModel, images: Tensor, score: Score) -> Tensor:
         model: Any model of the zoo.
         images: Normalised batch (N, 3, H, W).
         score: What to explain; one number per image.
+        others: What the model takes besides, as `model.inputs(batch)[1:]` gives it.
 
     Returns:
         Maps (N, H, W) in [0, 1], each scaled to its own range; zero throughout where nothing speaks for the score.
@@ -62,7 +63,7 @@ def activation_map(model: SkinModel, images: Tensor, score: Score) -> Tensor:
     with torch.inference_mode(False), torch.no_grad(), evaluation_mode(model):
         handle = target.layer.register_forward_hook(cut)
         try:
-            scores = score(model(images.clone()))
+            scores = score(model(images.clone(), *others))
             if not captured:
                 raise _unknown_layout(target, "a layer that the model does not call")
             (gradient,) = torch.autograd.grad(scores.sum(), captured[0])
@@ -80,20 +81,21 @@ def choose_target(model: SkinModel, image_size: tuple[int, int]) -> CamTarget:
     return next((t for t in targets if min(image_size) >= MIN_CELLS * t.reduction), targets[-1])
 
 
-def input_gradient(model: SkinModel, images: Tensor, score: Score) -> Tensor:
+def input_gradient(model: SkinModel, images: Tensor, score: Score, *, others: Sequence[Tensor] = ()) -> Tensor:
     """Saliency (Simonyan, Vedaldi, Zisserman 2014): the largest absolute gradient over the colour channels.
 
     Args:
         model: Any model of the zoo.
         images: Normalised batch (N, 3, H, W).
         score: What to explain; one number per image.
+        others: What the model takes besides, as `model.inputs(batch)[1:]` gives it.
 
     Returns:
         Maps (N, H, W) in [0, 1], each scaled to its own range.
     """
     with torch.inference_mode(False), torch.enable_grad(), evaluation_mode(model):
         pixels = images.clone().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(score(model(pixels)).sum(), pixels)
+        (gradient,) = torch.autograd.grad(score(model(pixels, *others)).sum(), pixels)
     return _to_unit_range(gradient.abs().amax(1))
 
 

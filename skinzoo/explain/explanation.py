@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,14 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from skinzoo.datasets.loading import collate
+from skinzoo.devices import move
 from skinzoo.errors import ConfigError
 from skinzoo.evaluation.inference import require_finite
-from skinzoo.evaluation.inputs import PictureLike, find_picture
+from skinzoo.evaluation.inputs import PictureLike, find_picture, with_metadata
 from skinzoo.explain.activation import Score, activation_map, class_score, input_gradient, lesion_score
 from skinzoo.files import atomic_path
 from skinzoo.models import SkinModel, evaluation_mode
 from skinzoo.transforms import Transform, restore
-from skinzoo.types import Sample
 
 LESION = "lesion"
 
@@ -71,7 +73,13 @@ class Explanation:
         return target
 
 
-def grad_cam(model: SkinModel, picture: PictureLike, *, target: str | int | None = None) -> Explanation:
+def grad_cam(
+    model: SkinModel,
+    picture: PictureLike,
+    *,
+    target: str | int | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Explanation:
     """Grad-CAM heatmap of one picture.
 
     Args:
@@ -79,30 +87,44 @@ def grad_cam(model: SkinModel, picture: PictureLike, *, target: str | int | None
         picture: A path, a uint8 RGB array (H, W, 3), or a `Sample`.
         target: Class code or index; `"lesion"` for the mask; default the predicted class, or the mask where the model
             predicts no class.
+        metadata: For a model that takes it; default what a `Sample` brings along. The map shows the picture's part in
+            the answer only.
 
     Raises:
-        ConfigError: The target is not among the model's classes, or the model predicts no mask.
+        ConfigError: The target is not among the model's classes, the model predicts no mask, or the metadata is not
+            what it takes.
         ImageDecodeError: The picture cannot be read.
 
     Examples:
         >>> grad_cam(model, "lesion.jpg").save("cam.png")
     """
-    return _explain(model, picture, target, "grad_cam")
+    return _explain(model, picture, target, metadata, "grad_cam")
 
 
-def saliency(model: SkinModel, picture: PictureLike, *, target: str | int | None = None) -> Explanation:
+def saliency(
+    model: SkinModel,
+    picture: PictureLike,
+    *,
+    target: str | int | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Explanation:
     """Gradient saliency of one picture; arguments and errors as for `grad_cam`."""
-    return _explain(model, picture, target, "saliency")
+    return _explain(model, picture, target, metadata, "saliency")
 
 
 def _explain(
-    model: SkinModel, picture: PictureLike, target: str | int | None, method: Literal["grad_cam", "saliency"]
+    model: SkinModel,
+    picture: PictureLike,
+    target: str | int | None,
+    metadata: Mapping[str, Any] | None,
+    method: Literal["grad_cam", "saliency"],
 ) -> Explanation:
-    found = find_picture(picture)
-    name, image = found.id, found.read()
-    images = torch.as_tensor(Transform(model.input_spec)(Sample(name, image)).image)[None].to(model.device)
+    (sample,) = with_metadata(model, [find_picture(picture)], metadata)
+    batch = collate([Transform(model.input_spec)(sample)], model.metadata_encoder)
+    images, *others = model.inputs(move(batch, model.device))
+    image = np.asarray(sample.image)
     with evaluation_mode(model), torch.no_grad():
-        output = model(images)
+        output = model(images, *others)
     require_finite(output)
     index = _target_index(model, target, output.logits)
     score: Score
@@ -115,9 +137,9 @@ def _explain(
         score, label = class_score(index), model.label_space.classes[index]
         probability = output.logits.softmax(1)[0, index]
     explain = activation_map if method == "grad_cam" else input_gradient
-    heatmap = explain(model, images, score)[0].cpu().numpy()
+    heatmap = explain(model, images, score, others=others)[0].cpu().numpy()
     full = restore(heatmap, image.shape[:2], model.input_spec)
-    return Explanation(name, image, full, label, float(probability), method)
+    return Explanation(sample.id, image, full, label, float(probability), method)
 
 
 def _target_index(model: SkinModel, target: str | int | None, logits: torch.Tensor | None) -> int | None:

@@ -49,6 +49,11 @@ class CrossEntropy(nn.Module):
         """
         return mean_over_labelled(self._per_sample(logits, labels), labels, self.weight)
 
+    def mass(self, labels: Tensor) -> Tensor:
+        """What `forward` divides by: the number of labelled samples, or the sum of their class weights."""
+        labelled = labels != IGNORE_INDEX
+        return labelled.sum() if self.weight is None else (self.weight[labels.clamp_min(0)] * labelled).sum()
+
     def _per_sample(self, logits: Tensor, labels: Tensor) -> Tensor:
         check_classification(logits, labels, self.weight)
         logits = full_precision(logits)

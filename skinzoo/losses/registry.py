@@ -7,11 +7,17 @@ from torch import nn
 from skinzoo.registry import Registry, accepted_options, check_options
 
 LOSSES: Registry[type[nn.Module]] = Registry("loss")
-"""Building blocks; facet `task`: `"classification"` or `"segmentation"`."""
+"""Facet `task`: `"classification"` or `"segmentation"` for a part, `"multitask"` for the loss of a whole step."""
 
 
 def list_losses(pattern: str = "*", *, task: str | None = None) -> list[str]:
-    """Names of the losses that match a shell-style pattern, all tasks or only `"classification"`/`"segmentation"`."""
+    """Names of the losses that match a shell-style pattern.
+
+    Args:
+        pattern: Such as `"*bce"`.
+        task: `"classification"` or `"segmentation"` for the parts of a loss, `"multitask"` for what puts parts
+            together; None for all.
+    """
     return LOSSES.names(pattern, task=task)
 
 

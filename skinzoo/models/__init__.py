@@ -2,5 +2,15 @@
 
 from skinzoo.models.base import CamTarget, ModelConfig, SkinModel, evaluation_mode
 from skinzoo.models.factory import create_model, list_models, model_info
+from skinzoo.models.metadata import MetadataEncoder
 
-__all__ = ["CamTarget", "ModelConfig", "SkinModel", "create_model", "evaluation_mode", "list_models", "model_info"]
+__all__ = [
+    "CamTarget",
+    "MetadataEncoder",
+    "ModelConfig",
+    "SkinModel",
+    "create_model",
+    "evaluation_mode",
+    "list_models",
+    "model_info",
+]

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from skinzoo.errors import ConfigError
+from skinzoo.models.metadata import MetadataEncoder
 from skinzoo.taxonomy import LabelSpace
-from skinzoo.types import InputSpec, ModelOutput, Task
+from skinzoo.types import Batch, InputSpec, ModelOutput, Task
 
 if TYPE_CHECKING:
     import os
@@ -77,7 +78,12 @@ class SkinModel(nn.Module):
             stand still, also after `.train()`.
         size_multiple: Height and width must be multiples of this.
         fixed_size: True if only pictures of `config.input_spec.size` can be taken.
+
+    Attributes:
+        metadata_encoder: Encodes a sample's metadata for the model; None if it sees pictures alone.
     """
+
+    metadata_encoder: MetadataEncoder | None = None
 
     def __init__(
         self,
@@ -114,6 +120,10 @@ class SkinModel(nn.Module):
     def device(self) -> torch.device:
         """Where the model's parameters are."""
         return next(self.parameters()).device
+
+    def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
+        """What `forward` takes of a batch: `model(*model.inputs(batch))`."""
+        return (batch.images,)
 
     def forward(self, images: Tensor) -> ModelOutput:
         """Logits for a batch.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import timm
@@ -26,6 +26,25 @@ _MEANING = {
     "head": "ImageNet start, only the head trains",
     "finetuned": "ImageNet start, all of it trains",
 }
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the end of a name such as `<timm name>_head` stands for.
+
+    Attributes:
+        build: Builds the model: `build(request, backbone=..., **fixed, **options)`.
+        meaning: For summaries.
+        fixed: Arguments that the ending stands for.
+    """
+
+    build: Callable[..., SkinModel]
+    meaning: str
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+FORMS: dict[str, Form] = {}
+"""Every ending that a timm backbone's name can take."""
 
 
 class Classifier(SkinModel):
@@ -85,18 +104,46 @@ def build_classifier(
     """
     if backbone_weights == "default":
         backbone_weights = None if strategy == "scratch" else "imagenet"
+    trunk = build_trunk(request, backbone, backbone_weights)
+    return Classifier(
+        request.config(trunk.input_spec),
+        trunk.network,
+        build_head(head, trunk.num_features, request.num_classes, dropout),
+        trunk.cam_targets,
+        freeze_backbone=strategy == "head",
+        fixed_size=trunk.fixed_size,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Trunk:
+    """A timm backbone and what a classifier has to know about it.
+
+    Attributes:
+        network: Images (N, 3, H, W) to features (N, F).
+        num_features: F.
+        input_spec: What it wants to see.
+        fixed_size: True if it takes one size only.
+    """
+
+    network: Any
+    num_features: int
+    input_spec: InputSpec
+    fixed_size: bool
+
+    def cam_targets(self) -> list[CamTarget]:
+        """Where Grad-CAM can look, the deepest layer first."""
+        return _cam_targets(self.network)
+
+
+def build_trunk(request: BuildRequest, backbone: str, weights: str | os.PathLike[str] | None) -> Trunk:
+    """The backbone at the size that was asked for; `weights` as for `timm_backbone`."""
     record = timm.get_pretrained_cfg(backbone)
     fixed = bool(record and record.fixed_input_size)
     size = request.input_spec.size if request.input_spec else request.image_size
-    trunk = timm_backbone(backbone, backbone_weights, **({"img_size": size} if fixed and size else {}))
-    return Classifier(
-        request.config(timm_input_spec(trunk, size)),
-        trunk,
-        build_head(head, getattr(trunk, "head_hidden_size", None) or trunk.num_features, request.num_classes, dropout),
-        partial(_cam_targets, trunk),
-        freeze_backbone=strategy == "head",
-        fixed_size=fixed,
-    )
+    network = timm_backbone(backbone, weights, **({"img_size": size} if fixed and size else {}))
+    num_features = getattr(network, "head_hidden_size", None) or network.num_features
+    return Trunk(network, num_features, timm_input_spec(network, size), fixed)
 
 
 def timm_input_spec(backbone: Any, size: tuple[int, int] | None) -> InputSpec:
@@ -127,14 +174,15 @@ def _cam_targets(backbone: Any) -> list[CamTarget]:
 
 
 def timm_entry(name: str) -> ModelEntry | None:
-    """The entry that `<timm name>_<strategy>` stands for; None if the name is not of that form."""
-    backbone, _, strategy = name.rpartition("_")
-    if strategy not in STRATEGIES or not timm.is_model(backbone):
+    """The entry that `<timm name>_<form>` stands for; None if the name is not of that form."""
+    backbone, _, ending = name.rpartition("_")
+    if ending not in FORMS or not timm.is_model(backbone):
         return None
     if "." in backbone and not is_model_pretrained(backbone):  # a tag that timm does not have
         return None
-    summary = f"timm's {backbone}: {_MEANING[strategy]}"
-    return ModelEntry(build_classifier, Task.CLASSIFICATION, summary, {"backbone": backbone, "strategy": strategy})
+    form = FORMS[ending]
+    summary = f"timm's {backbone}: {form.meaning}"
+    return ModelEntry(form.build, Task.CLASSIFICATION, summary, {"backbone": backbone, **form.fixed})
 
 
 def resolve_entry(name: str) -> tuple[str, ModelEntry]:
@@ -148,6 +196,8 @@ def resolve_entry(name: str) -> tuple[str, ModelEntry]:
     found = MODELS.resolve(name)
     return found.name, found.obj
 
+
+FORMS.update({s: Form(build_classifier, _MEANING[s], {"strategy": s}) for s in STRATEGIES})
 
 for _depth in (18, 34, 50):
     for _strategy in STRATEGIES:

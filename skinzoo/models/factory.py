@@ -13,10 +13,10 @@ import timm
 import torch
 
 from skinzoo.errors import ConfigError
-from skinzoo.models import simple_cnn, unet  # noqa: F401 - they register their models
+from skinzoo.models import metadata_classifier, simple_cnn, unet  # noqa: F401 - they register their models
 from skinzoo.models.base import SkinModel
 from skinzoo.models.catalogue import MODELS, BuildRequest, ModelEntry
-from skinzoo.models.classifier import STRATEGIES, resolve_entry
+from skinzoo.models.classifier import FORMS, resolve_entry
 from skinzoo.models.pretrained import load_pretrained, load_weights, trained_input_spec
 from skinzoo.registry import check_options
 from skinzoo.taxonomy import ISIC2018, LABEL_SPACES, LabelSpace
@@ -34,7 +34,8 @@ def list_models(pattern: str | None = None, *, task: Task | str | None = None, *
 
     Args:
         pattern: Shell-style, such as `"resnet*"`. With a pattern, every timm backbone is searched too, as
-            `<timm name>_scratch`, `_head` and `_finetuned`; without one, only the zoo's own names are listed.
+            `<timm name>_scratch`, `_head`, `_finetuned` and `_metadata`; without one, only the zoo's own names are
+            listed.
         task: Only models of this task.
         **facets: Further restrictions: `family="unet"`, `strategy="head"`.
     """
@@ -43,8 +44,8 @@ def list_models(pattern: str | None = None, *, task: Task | str | None = None, *
     names = MODELS.names(pattern or "*", task=wanted, **facets)
     if pattern is None or wanted not in (None, Task.CLASSIFICATION) or set(facets) - {"strategy"}:
         return names
-    strategies = [s for s in STRATEGIES if facets.get("strategy", s) == s]
-    others = (f"{backbone}_{strategy}" for backbone in timm.list_models() for strategy in strategies)
+    forms = [form for form in FORMS if facets.get("strategy", form) == form]
+    others = (f"{backbone}_{form}" for backbone in timm.list_models() for form in forms)
     return names + [name for name in others if name not in MODELS and fnmatchcase(name, pattern)]
 
 
@@ -71,8 +72,8 @@ def create_model(
     """Build a model by name, or load a saved one.
 
     Args:
-        name: A name from `list_models`; `<timm name>_scratch`, `_head` or `_finetuned`; or `local-dir:<folder>` for a
-            model written by `save_pretrained`.
+        name: A name from `list_models`; `<timm name>_scratch`, `_head`, `_finetuned` or `_metadata`; or
+            `local-dir:<folder>` for a model written by `save_pretrained`.
         num_classes: Number of classes, when they need no names. Default: the seven of ISIC 2018.
         label_space: A `LabelSpace`, the name of a known one (`"isic2018"`, `"isic9"`, `"binary"`), or class names.
         weights: A folder written by `save_pretrained`, or a safetensors file, with trained weights of this

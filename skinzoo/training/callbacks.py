@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from skinzoo.files import atomic_path, write_json
 from skinzoo.metrics import higher_is_better
@@ -15,19 +16,34 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """Base class; override what you need. Callbacks run in the main process only.
+    """Base class; override what you need.
 
     To end the training, set `trainer.history.stopped` to the reason.
+
+    Attributes:
+        everywhere: True to be called in every process of a run; otherwise only in the main one.
     """
 
+    everywhere = False
+
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Before the first step."""
+        """Before the first step, or the first after an interruption."""
+
+    def on_step_start(self, trainer: Trainer, step: int) -> None:
+        """Before optimiser step number `step`; 0 is the first."""
 
     def on_evaluation(self, trainer: Trainer, row: Row) -> None:
         """After each evaluation; `row` is the new row of the history."""
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """After the last step, before the best weights are put back."""
+
+    def state(self) -> dict[str, Any]:
+        """Plain values that a checkpoint keeps; empty if there is nothing to remember."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state; called before `on_fit_start`."""
 
 
 class BestWeights(Callback):
@@ -36,6 +52,8 @@ class BestWeights(Callback):
     Args:
         monitor: Column of the history.
     """
+
+    everywhere = True
 
     def __init__(self, monitor: str) -> None:
         self.monitor = monitor
@@ -46,7 +64,8 @@ class BestWeights(Callback):
         best, value = trainer.history.best, row[self.monitor]
         if value == value and (best is None or self.sign * value > self.sign * best[self.monitor]):
             trainer.history.best = row
-            trainer.keep_weights()
+            assert trainer.run is not None
+            trainer.run.keep_weights()
 
 
 class EarlyStopping(Callback):
@@ -55,6 +74,8 @@ class EarlyStopping(Callback):
     Args:
         patience: Number of evaluations.
     """
+
+    everywhere = True
 
     def __init__(self, patience: int) -> None:
         self.patience = patience
@@ -78,19 +99,20 @@ class Writer(Callback):
         self.folder = folder
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Clear away what an earlier run left, and write the configuration."""
-        for name in ("best", "last"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-        for name in ("history.csv", "learning_curves.png"):
-            (self.folder / name).unlink(missing_ok=True)
+        """Clear away what is not of this run, and write the configuration."""
+        if not len(trainer.history):
+            for name in ("best", "last"):
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            for name in ("history.csv", "learning_curves.png"):
+                (self.folder / name).unlink(missing_ok=True)
         write_json(self.folder / "train_config.json", trainer.config.to_dict())
 
     def on_evaluation(self, trainer: Trainer, row: Row) -> None:
         """Bring the files up to date."""
         trainer.history.save(self.folder)
-        trainer.model.save_pretrained(self.folder / "last", **row)
+        trainer.evaluated.save_pretrained(self.folder / "last", **row)
         if row is trainer.history.best:
-            trainer.model.save_pretrained(self.folder / "best", **row)
+            trainer.evaluated.save_pretrained(self.folder / "best", **row)
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Draw the curves."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def check_run(model: SkinModel, config: TrainConfig, train: SkinDataset, val: Sk
         LabelError: A collection's classes are not the model's.
         LeakageError: The same image, lesion or patient stands in both parts.
         BatchTooSmallError: The last batch of an epoch would be a single image, and the model has BatchNorm.
-        ConfigError: The monitored value does not exist, or the output folder holds an earlier run.
+        ConfigError: The monitored value does not exist, or the output folder is a file.
     """
     for dataset in (train, val) if val is not None else (train,):
         check_dataset(model, dataset)
@@ -37,19 +38,17 @@ def check_run(model: SkinModel, config: TrainConfig, train: SkinDataset, val: Sk
             )
     elif config.patience is not None or config.schedule.kind == "plateau":  # type: ignore[union-attr]
         raise ConfigError("early stopping (patience) and the plateau schedule watch the validation part; give fit one.")
-    single = config.batch_size == 1 or (len(train) % config.batch_size == 1 and not config.drop_last)
-    if single and _has_batchnorm(model.modules()):
+    if _smallest_piece(len(train), config) == 1 and _has_batchnorm(model.modules()):
+        pieces = f", each in {config.accumulate} pieces," if config.accumulate > 1 else ""
         raise BatchTooSmallError(
-            f"{len(train)} images in batches of {config.batch_size} make a batch of one, for which BatchNorm has "
-            "no statistics; use another batch_size, or drop_last=True if only the last batch is that small."
+            f"{len(train)} images in batches of {config.batch_size}{pieces} make a batch of one, for which BatchNorm "
+            "has no statistics; use another batch_size, or drop_last=True if only the last batch is that small."
         )
     if config.output_dir is None:
         return
     folder = Path(config.output_dir)
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"output_dir={config.output_dir} is a file; give a folder.")
-    if not config.overwrite and (folder / "history.csv").exists():
-        raise ConfigError(f"{config.output_dir} holds an earlier run; choose another output_dir, or overwrite=True.")
 
 
 def _measured(model: SkinModel, val: SkinDataset) -> Task:
@@ -57,6 +56,14 @@ def _measured(model: SkinModel, val: SkinDataset) -> Task:
     if model.task is not Task.MULTITASK or (val.has_labels and val.has_masks):
         return model.task
     return Task.CLASSIFICATION if val.has_labels else Task.SEGMENTATION
+
+
+def _smallest_piece(size: int, config: TrainConfig) -> int:
+    """Images in the smallest piece that the model is called with."""
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    rest = size % config.batch_size
+    smallest = rest if rest and not config.drop_last else config.batch_size
+    return max(1, max(1, smallest // world_size) // config.accumulate) if size else 0
 
 
 def _has_batchnorm(modules: Iterable[nn.Module]) -> bool:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
+from skinzoo.datasets.sampling import SCHEMES, Scheme
 from skinzoo.errors import ConfigError
 from skinzoo.training.schedules import Schedule
+from skinzoo.training.settings import Settings
 
 DEFAULT_EPOCHS = 10
+_OPTIONAL = ("epochs", "num_steps", "eval_every", "patience", "checkpoint_every")
+_WHOLE = (*_OPTIONAL, "batch_size", "accumulate", "keep_checkpoints", "seed", "num_workers")
+_POSITIVE = (*_WHOLE[:-2], "max_minutes", "lr", "clip_grad_norm", "checkpoint_minutes")
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """How to train.
+class TrainConfig(Settings):
+    """How to train; `from_file` and `to_file` read and write it as JSON or YAML, and `print` shows it so.
 
     Args:
         epochs: Passes over the training set (10 if `num_steps` is not given either).
@@ -26,8 +32,17 @@ class TrainConfig:
         optimizer: `"adamw"` or `"adam"`.
         weight_decay: Applied to weights only, never to biases and normalisation parameters.
         schedule: A `Schedule` or its kind.
+        backbone_lr_scale: Factor of the learning rate of a model's backbone or encoder; the rest learns at `lr`.
         clip_grad_norm: Largest gradient norm; None for no clipping.
+        accumulate: Pieces that each process works its share of a batch through in, to save memory; the result is the
+            same, but for BatchNorm, whose statistics are those of a piece.
+        precision: `"fp32"`, or `"bf16"` or `"fp16"` for mixed precision.
+        ema_decay: Keep a moving average of the weights with this decay, such as 0.999, and judge and keep that; None
+            for none.
+        compile: True to compile the model with `torch.compile`.
         augmentation: Name of a preset from `list_augmentations()`.
+        sampling: `"uniform"` to go through each sample once an epoch; `"balanced"`, `"sqrt"` or `"effective"` to draw
+            with replacement, rare classes more often. See `sampling_weights`.
         monitor: What the best weights are chosen by: `"val_loss"`, `"val_macro_f1"`, `"val_dice"` ...
         patience: Evaluations without improvement before training stops; None for never.
         drop_last: True to leave out a last, smaller batch of an epoch.
@@ -35,13 +50,20 @@ class TrainConfig:
         num_workers: Processes that load data; 0 for none.
         device: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"` ...
         channels_last: Memory layout that convolutions prefer; 1.2 to 1.5 times faster on CPUs.
-        output_dir: Folder for weights, history and curves; None to write nothing.
+        output_dir: Folder for checkpoints, weights, history and curves; None to write nothing. `fit` with the same
+            settings and folder goes on with a run that was interrupted.
         overwrite: True to start anew in a folder that holds an earlier run.
+        force: True to go on with a run whose configuration, split or classes were others.
+        checkpoint_every: Steps between two checkpoints; None for after each evaluation and every `checkpoint_minutes`.
+        checkpoint_minutes: Longest time without a checkpoint; None for no limit.
+        keep_checkpoints: Checkpoints that are kept.
         verbose: True for a progress bar (on a terminal) and one line an evaluation.
 
     Raises:
         ConfigError: A value is out of range, or both epochs and steps are given.
     """
+
+    nested: ClassVar[Mapping[str, type[Settings]]] = {"schedule": Schedule}
 
     epochs: int | None = None
     num_steps: int | None = None
@@ -52,8 +74,14 @@ class TrainConfig:
     optimizer: Literal["adamw", "adam"] = "adamw"
     weight_decay: float = 1e-4
     schedule: Schedule | Literal["constant", "cosine", "step", "plateau"] = field(default_factory=Schedule)
+    backbone_lr_scale: float = 1.0
     clip_grad_norm: float | None = None
+    accumulate: int = 1
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    ema_decay: float | None = None
+    compile: bool = False
     augmentation: str = "light"
+    sampling: Scheme = "uniform"
     monitor: str = "val_loss"
     patience: int | None = None
     drop_last: bool = False
@@ -63,6 +91,10 @@ class TrainConfig:
     channels_last: bool = True
     output_dir: str | None = None
     overwrite: bool = False
+    force: bool = False
+    checkpoint_every: int | None = None
+    checkpoint_minutes: float | None = 5.0
+    keep_checkpoints: int = 2
     verbose: bool = True
 
     def __post_init__(self) -> None:
@@ -74,40 +106,34 @@ class TrainConfig:
             object.__setattr__(self, "output_dir", str(self.output_dir))
         if self.epochs is not None and self.num_steps is not None:
             raise ConfigError(f"give epochs ({self.epochs}) or num_steps ({self.num_steps}), not both.")
-        for name in (
-            "epochs",
-            "num_steps",
-            "max_minutes",
-            "eval_every",
-            "batch_size",
-            "lr",
-            "clip_grad_norm",
-            "patience",
-        ):
+        for name in _POSITIVE:
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value > 0):
                 raise ConfigError(f"{name} must be a positive number, got {value!r}.")
-        for name in ("epochs", "num_steps", "eval_every", "batch_size", "patience", "seed", "num_workers"):
+        for name in _WHOLE:
             value = getattr(self, name)
-            if value is None and name not in ("batch_size", "seed", "num_workers"):
+            if value is None and name in _OPTIONAL:
                 continue
             if not isinstance(value, Integral) or isinstance(value, bool):
                 raise ConfigError(f"{name} must be a whole number, got {value!r}.")
             object.__setattr__(self, name, int(value))
-        for name in ("weight_decay", "seed", "num_workers"):
+        for name in ("weight_decay", "seed", "num_workers", "backbone_lr_scale"):
             value = getattr(self, name)
             if not (_is_number(value) and value >= 0):
                 raise ConfigError(f"{name} must be a number of at least 0, got {value!r}.")
+        if self.ema_decay is not None and not (_is_number(self.ema_decay) and 0 <= self.ema_decay < 1):
+            raise ConfigError(f"ema_decay must lie in [0, 1), got {self.ema_decay!r}; 0.999 is usual.")
+        if self.sampling not in SCHEMES:
+            raise ConfigError(f"unknown sampling {self.sampling!r}; use one of {', '.join(SCHEMES)}.")
+        if self.precision not in ("fp32", "bf16", "fp16"):
+            raise ConfigError(f"unknown precision {self.precision!r}; use 'fp32', 'bf16' or 'fp16'.")
         if self.optimizer not in ("adamw", "adam"):
             raise ConfigError(f"unknown optimizer {self.optimizer!r}; use 'adamw' or 'adam'.")
+        self.check_types()
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Planned optimiser steps."""
         return self.num_steps or (self.epochs or DEFAULT_EPOCHS) * steps_per_epoch
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
 
 
 def _is_number(value: object) -> bool:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar
 
+import numpy as np
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 
 from skinzoo.devices import pick_device
+from skinzoo.errors import TrainingError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,27 +40,94 @@ class Engine:
         """True for the process that writes files and prints."""
         return self.rank == 0
 
-    def wrap(self, model: nn.Module) -> nn.Module:
+    def wrap(self, model: nn.Module, *, compiled: bool = False) -> nn.Module:
         """The model to call in training steps: synchronised over the processes if there are several."""
-        if self.world_size == 1:
-            return model
-        devices = [self.device.index] if self.device.type == "cuda" else None
-        return nn.parallel.DistributedDataParallel(model, device_ids=devices)
+        network = model
+        if self.world_size > 1:
+            devices = [self.device.index] if self.device.type == "cuda" else None
+            network = nn.parallel.DistributedDataParallel(model, device_ids=devices)
+        if not compiled:
+            return network
+        chosen: nn.Module = torch.compile(network)  # type: ignore[assignment]
+        return chosen
 
-    def agree(self, values: list[float]) -> list[float]:
-        """The main process's numbers, in every process."""
+    def total(self, values: Tensor) -> Tensor:
+        """The sum over all processes."""
+        if self.world_size > 1:
+            values = values.clone()
+            distributed.all_reduce(values)
+        return values
+
+    def any(self, flag: bool) -> bool:
+        """True in every process if it is true in one."""
         if self.world_size == 1:
-            return values
-        tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
-        distributed.broadcast(tensor, src=0)
-        return cast("list[float]", tensor.tolist())
+            return flag
+        return bool(self.total(torch.tensor([float(flag)], device=self.device)).item())
+
+    def gather(self, rows: Tensor) -> list[Tensor]:
+        """Every process's tensor, in order of the ranks; they may differ in their first dimension only."""
+        if self.world_size == 1:
+            return [rows]
+        rows = rows.to(self.device).contiguous()
+        sizes = torch.zeros(self.world_size, dtype=torch.int64, device=self.device)
+        sizes[self.rank] = len(rows)
+        distributed.all_reduce(sizes)
+        padded = rows.new_zeros((int(sizes.max()), *rows.shape[1:]))
+        padded[: len(rows)] = rows
+        places = [torch.empty_like(padded) for _ in range(self.world_size)]
+        distributed.all_gather(places, padded)
+        return [place[:size] for place, size in zip(places, sizes.tolist(), strict=True)]
+
+    def send(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The main process's tensors, in every process; the others pass anything."""
+        if self.world_size == 1:
+            return dict(tensors)
+        described = json.dumps([[k, list(v.shape), str(v.dtype)] for k, v in tensors.items()])
+        received = {}
+        for name, shape, dtype in json.loads(self.send_text(described)):
+            own = tensors[name].to(self.device).contiguous() if self.is_main else None
+            place = torch.empty(shape, dtype=getattr(torch, dtype.removeprefix("torch.")), device=self.device)
+            distributed.broadcast(place if own is None else own, src=0)
+            received[name] = (place if own is None else own).cpu()
+        return received
+
+    def send_text(self, text: str) -> str:
+        """The main process's text, in every process."""
+        if self.world_size == 1:
+            return text
+        data = torch.tensor(list(text.encode()), dtype=torch.uint8, device=self.device)
+        size = torch.tensor([len(data)], device=self.device)
+        distributed.broadcast(size, src=0)
+        place = data if self.is_main else torch.empty(int(size), dtype=torch.uint8, device=self.device)
+        distributed.broadcast(place, src=0)
+        return bytes(place.tolist()).decode()
+
+    def on_main(self, action: Callable[[], T]) -> T | None:
+        """Do something in the main process; its error ends all of them. The others get None."""
+        result, problem = None, None
+        if self.is_main:
+            try:
+                result = action()
+            except Exception as error:
+                problem = error
+        message = self.send_text(str(problem) if problem else "")
+        if problem is not None:
+            raise problem
+        if message:
+            raise TrainingError(f"the main process stopped: {message}")
+        return result
 
     @contextmanager
     def own_randomness(self) -> Iterator[None]:
-        """Whatever is drawn inside leaves PyTorch's global random state as it was."""
+        """Whatever is drawn inside leaves the global random states of Python, NumPy and PyTorch as they were."""
         devices = [self.device] if self.device.type == "cuda" else []
+        python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
         with torch.random.fork_rng(devices=devices):
-            yield
+            try:
+                yield
+            finally:
+                random.setstate(python)
+                np.random.set_state(numpy)  # noqa: NPY002
 
     def share(self, model: nn.Module) -> None:
         """Give every process the main process's weights."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
+from skinzoo.errors import ConfigError
 from skinzoo.registry import Registry
 from skinzoo.training.config import TrainConfig
 from skinzoo.training.schedules import Schedule
+from skinzoo.training.settings import Settings, about, read_settings
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Settings):
     """Everything but the folder: collection, model, split, loss and training, as plain values.
+
+    `from_file` and `to_file` read and write it as JSON or YAML. In a file, the training settings stand under `train`,
+    its name is that of the file unless it gives one, and the summary may be left out.
 
     Attributes:
         name: Its name.
@@ -26,7 +33,15 @@ class Recipe:
         fractions: Train, validation and test shares.
         classification_loss: Name of the loss for classes.
         segmentation_loss: Name of the loss for masks.
+        class_weights: Scheme of `class_weights`, computed from the training part; None for equal weights.
+        label_smoothing: Of the loss for classes, in [0, 1).
+        metadata: Columns for a model that takes metadata; its encoder is fitted to the training part.
+
+    Raises:
+        ConfigError: A value is of another kind than these.
     """
+
+    nested: ClassVar[Mapping[str, type[Settings]]] = {"train": TrainConfig}
 
     name: str
     summary: str
@@ -38,6 +53,25 @@ class Recipe:
     fractions: tuple[float, float, float] = (0.70, 0.15, 0.15)
     classification_loss: str = "cross_entropy"
     segmentation_loss: str = "bce"
+    class_weights: Literal["inverse", "sqrt_inverse", "effective"] | None = None
+    label_smoothing: float = 0.0
+    metadata: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("fractions", "metadata"):
+            value = getattr(self, name)
+            if not isinstance(value, list | tuple):
+                raise ConfigError(f"{name} must be a list, got {value!r}.")
+            object.__setattr__(self, name, tuple(value))
+        if not isinstance(self.train, TrainConfig):
+            raise ConfigError(f"train must be a TrainConfig, got {self.train!r}.")
+        self.check_types()
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a file ending in .json, .yaml or .yml; see `Settings.from_file`."""
+        with about(path):
+            return cls.from_dict({"name": Path(path).stem, "summary": "", **read_settings(path)})
 
 
 RECIPES: Registry[Recipe] = Registry("recipe")
@@ -57,11 +91,16 @@ def list_recipes(pattern: str = "*") -> list[str]:
     return RECIPES.names(pattern)
 
 
-def _add(recipe: Recipe) -> None:
+def add_recipe(recipe: Recipe) -> None:
+    """Offer a recipe under its name.
+
+    Raises:
+        ConfigError: The name is taken.
+    """
     RECIPES.register(recipe.name)(recipe)
 
 
-_add(
+add_recipe(
     Recipe(
         "synthetic-multitask",
         "class and mask of drawn lesions, from random weights, in about a minute on two CPU cores",
@@ -78,7 +117,7 @@ _add(
 
 # Adam at a constant 1e-4, 70/15/15, seed 42: the settings of two student projects on HAM10000 in the "archive" layout.
 _HAM_TRAIN: dict[str, Any] = {"optimizer": "adam", "weight_decay": 0.0, "lr": 1e-4}
-_add(
+add_recipe(
     Recipe(
         "ham-resnet18",
         "HAM10000, seven classes: ImageNet ResNet-18, cross-entropy, 15 epochs",
@@ -87,7 +126,7 @@ _add(
         train=TrainConfig(epochs=15, batch_size=32, **_HAM_TRAIN),
     )
 )
-_add(
+add_recipe(
     Recipe(
         "ham-unet",
         "HAM10000, lesion masks: U-Net with an ImageNet ResNet-18 encoder, BCE, 25 epochs",
@@ -96,7 +135,7 @@ _add(
         train=TrainConfig(epochs=25, batch_size=16, **_HAM_TRAIN),
     )
 )
-_add(
+add_recipe(
     Recipe(
         "ham-multitask",
         "HAM10000, class and mask from one ImageNet ResNet-18 encoder, cross-entropy + BCE, 20 epochs",
@@ -121,11 +160,11 @@ for _model, _what in {
     "resnet50_head": "the head of a frozen ImageNet ResNet-50",
     "resnet50_finetuned": "an ImageNet ResNet-50, all of it",
 }.items():
-    _add(
+    add_recipe(
         Recipe(
             f"isic9-{_model.replace('_', '-')}",
             f"nine ISIC classes: {_what}, 2,000 steps of AdamW with warm-up and cosine",
-            dataset="folder",
+            dataset="isic9",
             model=_model,
             train=_ISIC9_TRAIN,
             # The project kept the contradictory pictures. Without them one class has two images left, too few to split.

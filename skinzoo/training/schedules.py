@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skinzoo.errors import ConfigError
+from skinzoo.training.settings import Settings
 
 KINDS = ("constant", "cosine", "step", "plateau")
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Settings):
     """How the learning rate goes from its peak (`TrainConfig.lr`) to the end.
 
     Args:
@@ -38,10 +39,11 @@ class Schedule:
     patience: int = 3
 
     def __post_init__(self) -> None:
+        self.check_types()
         if self.kind not in KINDS:
             raise ConfigError(f"unknown schedule {self.kind!r}; use one of {', '.join(KINDS)}.")
         if not 0 <= self.warmup < 1 or not 0 < self.gamma < 1 or self.step_size < 0 or self.patience < 0:
-            raise ConfigError(f"a value of {self} is out of range; see the docstring of Schedule.")
+            raise ConfigError(f"a value of {self!r} is out of range; see the docstring of Schedule.")
 
     def rate(self, step: int, total_steps: int, peak: float, cuts: int = 0) -> float:
         """Learning rate of one step.

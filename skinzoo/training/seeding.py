@@ -4,12 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
 def counted_seed(*counts: int) -> int:
     """A 63-bit seed that is a pure function of its arguments, such as (seed, step, rank)."""
     digest = hashlib.blake2b(repr(counts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
+
+
+def seed_step(seed: int, step: int, rank: int, device: torch.device) -> None:
+    """Seed Python's, NumPy's and PyTorch's global generators for one step of one process.
+
+    `torch.manual_seed` would also note the call, with its whole stack, for each kind of accelerator that is not in use.
+    """
+    import numpy as np
+    import torch
+
+    value = counted_seed(seed, step, rank)
+    random.seed(value)
+    np.random.seed(value % 2**32)  # noqa: NPY002 - what a layer or a callback may draw from
+    torch.default_generator.manual_seed(value)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(value)
 
 
 def seed_everything(seed: int) -> None:

@@ -60,7 +60,7 @@ class Transform:
         """
         mask = None if sample.mask is None else np.asarray(sample.mask)
         image, mask = resize_and_crop(np.asarray(sample.image), mask, self.spec)
-        if self.augmentation is not None:
+        if self.augmentation is not None and self.augmentation.transforms:
             image, mask = self._augment(image, mask, epoch, index)
         return dataclasses.replace(
             sample,

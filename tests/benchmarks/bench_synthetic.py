@@ -5,7 +5,7 @@ import time
 
 import cv2
 
-from skinzoo.datasets.synthesis import draw_lesion
+from skinzoo.datasets.adapters.synthesis import draw_lesion
 
 NUM_IMAGES, REPEATS = 210, 5
 

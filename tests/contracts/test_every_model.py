@@ -6,7 +6,7 @@ import torch
 
 import skinzoo
 from skinzoo.explain import activation_map, class_score, lesion_score
-from skinzoo.models import SkinModel
+from skinzoo.models import MetadataEncoder, SkinModel
 from skinzoo.types import ModelOutput, Task
 
 ZOO = skinzoo.list_models()
@@ -14,6 +14,7 @@ FAMILIES = [
     "vit_tiny_patch16_224_scratch",
     "swin_tiny_patch4_window7_224_scratch",
     "convnext_atto_scratch",
+    "convnext_atto_metadata",
     "efficientnet_b0_scratch",
     "mobilenetv3_small_100_scratch",
     "densenet121_scratch",
@@ -24,6 +25,9 @@ PARAMETERS = {
     "resnet18": 11_176_512 + 512 * 7 + 7,
     "resnet34": 21_284_672 + 512 * 7 + 7,
     "resnet50": 23_508_032 + 2048 * 7 + 7,
+    "resnet18_metadata": 11_176_512 + (2 * 32 + 32) + (32 * 32 + 32) + (512 + 32) * 7 + 7,
+    "resnet34_metadata": 21_284_672 + (2 * 32 + 32) + (32 * 32 + 32) + (512 + 32) * 7 + 7,
+    "resnet50_metadata": 23_508_032 + (2 * 32 + 32) + (32 * 32 + 32) + (2048 + 32) * 7 + 7,
     "unet_resnet18": 14_328_209,
     "unet_resnet34": 24_436_369,
     "unet_resnet50": 32_521_105,
@@ -33,9 +37,14 @@ PARAMETERS = {
 }
 
 
+METADATA = MetadataEncoder.from_dict({"columns": [{"name": "age", "mean": 50.0, "std": 15.0}]})
+
+
 def build(name: str, **options) -> SkinModel:
     if "backbone_weights" in skinzoo.model_info(name).options:
         options["backbone_weights"] = None
+    if "metadata" in skinzoo.model_info(name).options:
+        options["metadata"] = METADATA
     if not any(name.startswith(fixed) for fixed in ("vit", "swin")):
         options.setdefault("image_size", 64)
     return skinzoo.create_model(name, seed=0, **options)

@@ -4,20 +4,27 @@ import io
 import os
 import re
 import struct
+import tempfile
+import unicodedata
 import warnings
 import zlib
 from collections import Counter
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from skinzoo.datasets import load_dataset
 from skinzoo.datasets.base import Records
-from skinzoo.datasets.checks import CheckOptions, screen
+from skinzoo.datasets.checks import CheckOptions
 from skinzoo.datasets.decode import read_image
 from skinzoo.datasets.filesource import FileSource, check_relative
 from skinzoo.datasets.integrity import CODES, IntegrityWarning
+from skinzoo.datasets.screening import screen
 from skinzoo.errors import ConfigError, DataError, ImageDecodeError, IntegrityError, MaskError
 
 
@@ -64,7 +71,7 @@ def torture(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     noise(17).save(a / "turned.Jpeg", exif=exif)
-    noise(18).save(a / "moving.gif", save_all=True, append_images=[noise(19)])
+    noise(18).save(a / "animated.gif", save_all=True, append_images=[noise(19)])
     noise(20).save(a / "moving.png", save_all=True, append_images=[noise(21)])
     noise(22).save(a / "pages.tif", save_all=True, append_images=[noise(23)])
     (a / "bomb.png").write_bytes(png_bomb())
@@ -139,9 +146,23 @@ def test_check_none_looks_at_no_content(torture):
     assert caught.value.code == "IMG_EMPTY"
 
 
-@pytest.mark.parametrize("bad", [{"check": "fast"}, {"duplicates": "merge"}, {"conflicts": "resolve"}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"check": "fast"},
+        {"duplicates": "merge"},
+        {"conflicts": "vote"},
+        {"workers": 0},
+        {"workers": True},
+        {"cache": 3},
+        {"scale16": 1},
+        {"mask_threshold": 0},
+        {"mask_threshold": 256},
+        {"mask_threshold": True},
+    ],
+)
 def test_unknown_options(bad):
-    with pytest.raises(ConfigError, match="is unknown; use"):
+    with pytest.raises(ConfigError, match=r"is unknown; use|give"):
         CheckOptions(**bad)
 
 
@@ -246,7 +267,7 @@ def test_errors_when_reading_say_how_to_get_rid_of_them(tmp_path, write_image, w
 
 def test_hints_name_no_option_that_nobody_takes():
     """Options in hints are those of adapters, or stand in the call that takes them."""
-    adapters = {"duplicates", "conflicts", "check", "strict", "masks"}
+    adapters = {"masks", *(f.name for f in fields(CheckOptions))}
     for code, (_, hint) in CODES.items():
         free = re.sub(r"read_(image|mask)\([^)]*\)", "", hint)
         assert set(re.findall(r"(\w+)=", free)) <= adapters, code
@@ -329,12 +350,11 @@ def test_loops_dangling_links_and_pipes_are_findings(tmp_path, write_image, chec
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     with pytest.warns(IntegrityWarning, match=r"2 of 8 rows are usable \(EXTRA_FILE 1, FILE_MISSING 3"):
         data = load_dataset("folder", tmp_path, check=check, duplicates="keep", conflicts="keep")
-    messages = {f.path.removeprefix("nevus/"): f.message for f in data.integrity.errors}
-    assert messages == {
-        "loop.jpg": "a symbolic link that leads in a circle",
-        "gone.jpg": "a symbolic link to a file that is not there",
-        "gone(1).jpg": "a symbolic link to a file that is not there",
-        **dict.fromkeys(["pipe.jpg", "alias.jpg", "ISIC_0000001.jpg"], "not a file but a pipe, a socket or a device"),
+    codes = {f.path.removeprefix("nevus/"): f.code for f in data.integrity.errors}
+    assert codes == {
+        "loop.jpg": "PATH_LOOP",
+        **dict.fromkeys(["gone.jpg", "gone(1).jpg", "circle"], "FILE_MISSING"),
+        **dict.fromkeys(["pipe.jpg", "alias.jpg", "ISIC_0000001.jpg"], "NOT_REGULAR"),
     }
     assert sorted(data.records.images.tolist()) == ["mole/ISIC_0000001.jpg", "nevus/good.jpg"]
 
@@ -360,10 +380,10 @@ def test_pipes_are_never_read(tmp_path, write_image):
     for image, mask in (("pipe.png", ""), ("a.png", "pipe.png")):
         with pytest.raises(ImageDecodeError, match="not a file but a folder, a pipe") as caught:
             FileSource(tmp_path).read(image, mask, "x")
-        assert caught.value.code == "FILE_UNREADABLE"
+        assert caught.value.code == "NOT_REGULAR"
     records = Records.build(["x"], images=["pipe.png"])
     _, findings = screen(tmp_path, records, CheckOptions(), class_names=())
-    assert [f.code for f in findings] == ["FILE_UNREADABLE"]
+    assert [f.code for f in findings] == ["NOT_REGULAR"]
 
 
 def test_duplicates_kept_on_request_have_unique_ids_and_one_group(torture):
@@ -412,3 +432,148 @@ def test_nothing_wrong_is_silent(tmp_path, write_image):
         warnings.simplefilter("error")
         data = load_dataset("folder", tmp_path, check="full", strict=True)
     assert data.integrity.findings == ()
+
+
+CONTENTS = {
+    "a": jpeg(0),
+    "b": jpeg(1),
+    "cut": jpeg(2)[:-30],
+    "half": jpeg(3)[: len(jpeg(3)) // 2],
+    "page": b"<html>",
+    "none": b"",
+    "pointer": b"version https://git-lfs.github.com/spec/v1",
+    "link": None,
+    "loop": None,
+}
+FILES = st.dictionaries(
+    st.tuples(st.sampled_from(["melanoma", "nevus"]), st.sampled_from(["ISIC_1", "ISIC_1(1)", "x", "y", "z"])),
+    st.sampled_from(sorted(CONTENTS)),
+    min_size=1,
+)
+OPTIONS = st.fixed_dictionaries(
+    {
+        "check": st.sampled_from(["quick", "full", "none"]),
+        "duplicates": st.sampled_from(["drop", "keep"]),
+        "conflicts": st.sampled_from(["drop", "keep", "resolve"]),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(FILES, OPTIONS)
+def test_every_row_is_used_or_has_one_reason_not_to_be(files, options):
+    with tempfile.TemporaryDirectory() as folder:
+        for (title, name), content in files.items():
+            path = Path(folder, title, f"{name}.jpg")
+            path.parent.mkdir(exist_ok=True)
+            if CONTENTS[content] is None:
+                path.symlink_to(path if content == "loop" else "nothing")
+            else:
+                path.write_bytes(CONTENTS[content])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", IntegrityWarning)
+            data = load_dataset("folder", folder, cache=False, **options)
+        report = data.integrity
+        gone = [f.row for f in report.findings if f.action == "quarantined"]
+        paths = sorted(f"{title}/{name}.jpg" for title, name in files)
+        assert report.num_rows == len(files) == report.num_ok + report.num_quarantined
+        assert len(data) == report.num_ok
+        assert len(set(gone)) == len(gone)
+        assert set(gone) <= set(range(len(files)))
+        where = {f.path for f in report.findings if f.action == "quarantined"}
+        assert sorted([*data.records.images.tolist(), *where]) == paths
+        assert len(set(data.records.ids.tolist())) == len(data)
+        if options["check"] != "none":
+            for sample in data:
+                assert sample.image.shape == (40, 48, 3)
+
+
+def table_of(root, *ids):
+    rows = "".join(f"HAM_{k},{name},mel\n" for k, name in enumerate(ids))
+    (root / "HAM10000_metadata.csv").write_text(f"lesion_id,image_id,dx\n{rows}", "utf-8")
+
+
+def test_findings_name_the_row_of_the_table(fake_ham10000):
+    root = fake_ham10000()
+    images = sorted(root.glob("*/*.jpg"))
+    images[0].unlink()
+    images[1].write_bytes(b"")
+    lines = (root / "HAM10000_metadata.csv").read_text().splitlines()
+    lines[6] = lines[6].replace(",bcc,", ",,").replace(",bkl,", ",,").replace(",df,", ",,")
+    (root / "HAM10000_metadata.csv").write_text("\n".join(lines))
+    with pytest.warns(IntegrityWarning):
+        data = load_dataset("ham10000", root)
+    for finding in data.integrity.findings:
+        if finding.code in ("FILE_MISSING", "IMG_EMPTY", "LABEL_NONE"):
+            assert lines[1 + finding.row].split(",")[1] == finding.id
+    assert {"FILE_MISSING", "IMG_EMPTY"} <= set(data.integrity.counts())
+    assert all(f.row is None for f in data.integrity.of("MASK_RESIZED"))
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_match_whatever_their_unicode_form(tmp_path, write_image, form):
+    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    name = "naevus é ü"
+    write_image(tmp_path / "images" / f"{unicodedata.normalize(form, name)}.jpg")
+    write_image(tmp_path / "images" / "plain.jpg", seed=1)
+    table_of(tmp_path, unicodedata.normalize(form, name), "plain")
+    assert load_dataset("ham10000", tmp_path, strict=True).integrity.findings == ()
+    table_of(tmp_path, unicodedata.normalize(other, name), "plain")
+    with pytest.warns(IntegrityWarning, match="NAME_NORMALISED 1"):
+        data = load_dataset("ham10000", tmp_path)
+    assert [(f.code, f.row) for f in data.integrity.findings] == [("NAME_NORMALISED", 0)]
+    assert len(data) == 2
+
+
+@pytest.mark.parametrize("name", ["x" * 251, "two words", "\u202egnp", "🩺", "a\tb", "=1+1", "\udcff"])
+def test_odd_names_are_opened_and_reported(tmp_path, write_image, name):
+    try:
+        write_image(tmp_path / "nevus" / f"{name}.jpg")
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has no such names")
+    write_image(tmp_path / "mole" / "b.jpg", seed=1)
+    data = load_dataset("folder", tmp_path, check="full", strict=True)
+    assert sorted(data.records.ids.tolist()) == sorted(["b", name])
+    (tmp_path / "nevus" / f"{name}.jpg").write_bytes(b"")
+    with pytest.warns(IntegrityWarning, match="IMG_EMPTY 1"):
+        data = load_dataset("folder", tmp_path)
+    data.integrity.save(tmp_path / "r.csv")
+    data.integrity.save(tmp_path / "r.json")
+
+
+def test_two_masks_of_one_picture_are_refused_and_copies_are_not(fake_ham10000, write_mask):
+    root = fake_ham10000()
+    folder = root / "HAM10000_segmentations_lesion_tschandl"
+    mask = folder / "ISIC_0024306_segmentation.png"
+    (folder / "ISIC_0024306.png").write_bytes(mask.read_bytes())
+    assert load_dataset("ham10000", root).has_masks
+    write_mask(folder / "ISIC_0024306.png", 24, 32)
+    with pytest.raises(
+        IntegrityError, match=r"MASK_AMBIGUOUS: .*ISIC_0024306\.png and .*_segmentation\.png diff"
+    ) as caught:
+        load_dataset("ham10000", root)
+    assert caught.value.code == "MASK_AMBIGUOUS"
+    assert len(load_dataset("ham10000", root, masks=False)) == 28
+
+
+def test_a_missing_file_hints_at_the_nearest_name(tmp_path, write_image):
+    for k, name in enumerate(["ISIC_0000001", "isic_0000002", "ISIC_000003", "holiday"]):
+        write_image(tmp_path / "images" / f"{name}.jpg", seed=k)
+    table_of(tmp_path, "ISIC_0000001", "ISIC_0000002", "ISIC_0000003", "../../ISIC_0000004", "/etc/passwd")
+    with pytest.warns(IntegrityWarning, match="EXTRA_FILE 3, FILE_MISSING 4"):
+        data = load_dataset("ham10000", tmp_path)
+    messages = {f.id: f.message.partition("; ")[2] for f in data.integrity.of("FILE_MISSING")}
+    assert messages["ISIC_0000002"] == "'isic_0000002' is there and differs by case only"
+    assert messages["ISIC_0000003"] == "'ISIC_000003' is there: the same one?"
+    assert messages["/etc/passwd"] == ""
+
+
+def test_damage_inside_a_mask_is_found_by_the_quick_check(fake_ham10000):
+    root = fake_ham10000()
+    path = root / "HAM10000_segmentations_lesion_tschandl" / "ISIC_0024306_segmentation.png"
+    good = path.read_bytes()
+    for at in range(60, len(good) - 20, 17):
+        path.write_bytes(good[:at] + bytes([good[at] ^ 255]) + good[at + 1 :])
+        with pytest.warns(IntegrityWarning, match="MASK_UNREADABLE 1"):
+            data = load_dataset("ham10000", root)
+        assert [s.mask is None for s in data] == [True] + [False] * 27

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps
 
 from skinzoo.datasets.decode import mask_turn, read_image, read_mask
+from skinzoo.datasets.looking import look_briefly, look_closely
 from skinzoo.errors import ConfigError, ImageDecodeError, MaskError
 
 
@@ -99,8 +100,9 @@ def test_16_bit_grey_is_refused_or_scaled(tmp_path):
     wide = np.linspace(0, 65535, 24 * 32).reshape(24, 32).astype(np.uint16)
     Image.fromarray(wide).save(tmp_path / "a.png")
     assert code_of(tmp_path / "a.png") == "IMG_BITDEPTH"
-    scaled = read_image(tmp_path / "a.png", scale16=True).array
-    assert np.array_equal(scaled[..., 1], np.round(wide / 257).astype(np.uint8))
+    scaled = read_image(tmp_path / "a.png", scale16=True)
+    assert scaled.notes == ("IMG_16BIT", "IMG_GRAY")
+    assert np.array_equal(scaled.array[..., 1], np.round(wide / 257).astype(np.uint8))
 
 
 def test_16_bit_rgb_png_is_refused_although_pillow_calls_it_rgb(tmp_path):
@@ -143,7 +145,7 @@ def test_palette_image_is_read_through_its_palette(tmp_path):
     assert np.array_equal(decoded.array, np.asarray(image.convert("RGB")))
 
 
-@pytest.mark.parametrize("fmt", ["JPEG", "PNG"])
+@pytest.mark.parametrize("fmt", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_exif_orientation_as_pillow_transposes(tmp_path, orientation, fmt):
     exif = Image.Exif()
@@ -159,6 +161,25 @@ def test_exif_orientation_as_pillow_transposes(tmp_path, orientation, fmt):
     ignored = read_image(path, orientation="ignore")
     assert (ignored.notes, ignored.orientation) == ((), 1)
     assert np.array_equal(ignored.array, stored)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_tiff_is_turned_once_although_pillow_turns_it_too(tmp_path, orientation, compression):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture, mask = Image.fromarray(blob()), Image.fromarray(np.where(blob()[..., 0] > 128, 255, 0).astype(np.uint8))
+    for image, name in ((picture, "a"), (mask, "m")):
+        image.save(tmp_path / f"{name}.tif", exif=exif, **({"compression": compression} if compression else {}))
+        image.save(tmp_path / f"{name}.png", exif=exif)
+    tiff, png = (read_image(tmp_path / f"a.{suffix}") for suffix in ("tif", "png"))
+    assert (tiff.notes, tiff.orientation) == (("IMG_ORIENTATION",), orientation)
+    assert np.array_equal(tiff.array, png.array)
+    assert np.array_equal(read_image(tmp_path / "a.tif", orientation="ignore").array, blob())
+    assert np.array_equal(read_mask(tmp_path / "m.tif").array, read_mask(tmp_path / "m.png").array)
+    quick, full = (look(str(tmp_path / "a.tif"), mask=False) for look in (look_briefly, look_closely))
+    assert quick.header.size == full.header.size == (24, 32), "as stored"
+    assert full.dhash == look_closely(str(tmp_path / "a.png"), mask=False).dhash
 
 
 @pytest.mark.parametrize("suffix", ["gif", "png", "tif", "webp"])
@@ -266,6 +287,20 @@ def test_grey_mask_is_refused_with_a_histogram_or_cut(tmp_path):
     cut = read_mask(path, threshold=128)
     assert cut.notes == ("MASK_THRESHOLD",)
     assert np.array_equal(cut.array, grey >= 128)
+    two = read_mask(
+        write_mask_array(tmp_path / "two.png", np.where(grey > 10, 200, 40).astype(np.uint8)), threshold=128
+    )
+    assert two.notes == ("MASK_THRESHOLD",)
+    assert np.array_equal(two.array, grey > 10)
+
+
+@pytest.mark.parametrize("top", [1, 255])
+def test_what_is_a_mask_already_needs_no_threshold(tmp_path, top):
+    truth = blob()[..., 0] > 128
+    path = write_mask_array(tmp_path / "m.png", np.where(truth, top, 0).astype(np.uint8))
+    decoded = read_mask(path, threshold=128)
+    assert decoded.notes == ()
+    assert np.array_equal(decoded.array, truth)
 
 
 @pytest.mark.parametrize(("value", "note"), [(0, "MASK_EMPTY"), (255, "MASK_FULL")])
@@ -292,3 +327,18 @@ def test_where_a_mask_lies():
     assert caught.value.code == "MASK_SIZE"
     with pytest.raises(MaskError, match=r"150 x 200$"):
         mask_turn((450, 500), (150, 200), 1)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_png_that_is_not_as_it_was_written_is_refused(tmp_path, mode):
+    """Pillow makes a picture out of some of them without an error."""
+    path = tmp_path / "a.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)).convert(mode).save(path)
+    good = path.read_bytes()
+    start = good.index(b"IDAT") + 4
+    for at in range(start, len(good) - 12, 97):
+        path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
+        assert code_of(path) == "IMG_TRUNCATED"
+    text = b"\0\0\0\5tEXta\0xyz" + b"bad!"
+    path.write_bytes(good[:-12] + text + good[-12:])  # a comment has no bearing on the pixels
+    assert read_image(path).array.shape == (24, 32, 3)

@@ -15,7 +15,7 @@ def report():
         "demo",
         10,
         [
-            Finding.of("IMG_EMPTY", "a", "x/a.jpg", "zero bytes", "quarantined"),
+            Finding.of("IMG_EMPTY", "a", "x/a.jpg", "zero bytes", "quarantined", row=7),
             Finding.of("IMG_EMPTY", "b", "x/b.jpg", "zero bytes", "quarantined"),
             Finding.of("IMG_GRAY", "c", "x/c.jpg", "", "converted"),
             Finding.of("MASK_RESIZED", "d", "m/d.png", "", "converted", count=7),
@@ -47,7 +47,11 @@ def test_saved_as_json_and_as_csv_without_formulas(tmp_path):
     assert saved["findings"][0]["path"] == "x/a.jpg"
     with report().save(tmp_path / "r.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["row", "id", "path", "code", "severity", "message", "action", "count", "sha256"]
     assert [row["code"] for row in rows] == [f.code for f in report().findings]
+    assert [row["row"] for row in rows] == ["7", "", "", "", ""]
+    assert saved["findings"][0] == dict(zip(rows[0], saved["findings"][0].values(), strict=True))
+    assert (saved["findings"][0]["row"], saved["findings"][1]["row"]) == (7, None)
     assert rows[-1]["path"] == "'=cmd|' /C calc'!A0.jpg"
 
 
@@ -68,3 +72,39 @@ def test_benign_findings_do_not_warn_and_strict_tolerates_them():
 def test_strict_raises_the_summary():
     with pytest.raises(IntegrityError, match=r"2 quarantined\n(.*\n)*IMG_EMPTY"):
         report().announce(strict=True)
+
+
+def test_as_a_table():
+    table = report().table
+    assert table.columns.tolist()[:4] == ["row", "id", "path", "code"]
+    assert table["row"].isna().tolist() == [False, True, True, True, True]
+    assert table.loc[0, "row"] == 7
+    assert table.groupby("code")["count"].sum().to_dict() == report().counts()
+    empty = IntegrityReport("demo", 3).table
+    assert (len(empty), str(empty["row"].dtype)) == (0, "Int64")
+
+
+NAMES = [
+    "a\nb\t\r.jpg",
+    "\udcff\udc80.jpg",
+    "\u202egpj.exe",
+    "🩺" * 60,
+    "é".encode().decode("latin-1"),
+    "\x1b[31m",
+    "+1.jpg",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_gives_valid_files_and_one_line(tmp_path, name):
+    r = IntegrityReport("demo", 1, [Finding.of("IMG_EMPTY", name, name, name, "quarantined")])
+    shown = json.loads(r.save(tmp_path / "r.json").read_text("utf-8"))["findings"][0]["path"]
+    assert shown == name or "\\udcff" in shown
+    with r.save(tmp_path / "r.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["path"].removeprefix("'") == shown
+    text = str(r)
+    assert len(text.splitlines()) == 3
+    assert text.encode("utf-8")
+    assert "\x1b" not in text
+    assert r.table.loc[0, "path"] == shown

@@ -150,15 +150,21 @@ def indices(sampler):
     return [[i for _, i in batch] for batch in sampler]
 
 
-@pytest.mark.parametrize("size", [10, 11, 16, 17])
-def test_training_ranks_share_each_global_batch_evenly(size):
+@pytest.mark.parametrize(("size", "world_size"), [(10, 2), (11, 2), (13, 2), (16, 2), (17, 2), (13, 3), (14, 3)])
+def test_training_ranks_share_each_global_batch(size, world_size):
     whole = indices(CountedBatchSampler(size, 6, shuffle=True, seed=3))
-    ranks = [indices(CountedBatchSampler(size, 3, shuffle=True, seed=3, rank=r, world_size=2)) for r in (0, 1)]
-    assert [len(b) for b in ranks[0]] == [len(b) for b in ranks[1]]
-    for together, left, right in zip(whole, *ranks, strict=False):
-        used = len(together) - len(together) % 2
-        assert left + right == together[:used]
-    assert sum(len(b) for rank in ranks for b in rank) == size - size % 2
+    samplers = [
+        CountedBatchSampler(size, 6 // world_size, shuffle=True, seed=3, rank=r, world_size=world_size)
+        for r in range(world_size)
+    ]
+    ranks = [indices(sampler) for sampler in samplers]
+    assert {len(rank) for rank in ranks} == {len(whole)}
+    for number, together in enumerate(whole):
+        shares = [rank[number] for rank in ranks]
+        real = [s for s, sampler in zip(shares, samplers, strict=True) if not sampler.is_padding(number)]
+        assert [i for share in real for i in share] == together
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+        assert all(len(s) == 1 and set(s) <= set(together) for s in shares if s not in real)
 
 
 @pytest.mark.parametrize(("size", "world_size"), [(10, 2), (10, 3), (4, 3)])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skinzoo.datasets import check_disjoint, ham10000, load_dataset, read_mask
+from skinzoo.datasets import check_disjoint, load_dataset, read_mask
 from skinzoo.datasets.integrity import IntegrityWarning
 from skinzoo.errors import LeakageError, SplitError
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.real_data
 
 @pytest.fixture(scope="module")
 def ham(real_ham10000):
-    return ham10000(real_ham10000)  # without a warning: nothing is wrong with it
+    return load_dataset("ham10000", real_ham10000)  # without a warning: nothing is wrong with it
 
 
 @pytest.fixture(scope="module")

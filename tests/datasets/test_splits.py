@@ -1,18 +1,19 @@
 """Splits: properties on random collections (hypothesis), the class balance of HAM10000's shape, and every refusal."""
 
+import hashlib
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skinzoo.datasets import LeakageWarning
 from skinzoo.datasets.base import DatasetInfo, Records, SkinDataset
 from skinzoo.datasets.splits import check_disjoint, split_indices
-from skinzoo.errors import ConfigError, DataError, LeakageError, SplitError
+from skinzoo.errors import ConfigError, LeakageError, SplitError
 from skinzoo.taxonomy import ISIC2018
 from skinzoo.types import IGNORE_INDEX
 
@@ -48,8 +49,15 @@ def collections(draw):
 @given(collections())
 def test_every_row_once_and_no_group_torn_and_row_order_irrelevant(case):
     ids, labels, groups, fractions, seed = case
+    units = len(set(groups))
+    if units < len(fractions):
+        with pytest.raises(SplitError, match=rf"^{units} groups cannot make {len(fractions)} parts") as caught:
+            split_indices(ids, labels, groups, fractions, seed=seed, allow_missing_classes=True)
+        assert caught.value.code == "SPLIT_GROUPS"
+        return
     parts = split_indices(ids, labels, groups, fractions, seed=seed, allow_missing_classes=True)
     assert len(parts) == len(fractions)
+    assert all(map(len, parts))
     assert all(rows.dtype == np.int64 for rows in parts)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(ids)))
     owners = [set(groups[rows]) for rows in parts]
@@ -75,6 +83,70 @@ def test_every_class_with_enough_groups_stands_in_every_part(groups_per_class, s
     labels = np.array(labels)
     for rows in split_indices([f"i{k}" for k in range(len(labels))], labels, groups, FRACTIONS, seed=seed):
         assert set(labels[rows]) == set(range(len(groups_per_class)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(5, 40), min_size=1, max_size=4), st.integers(2, 5), st.integers(0, 1000))
+def test_equal_parts_differ_by_at_most_one_group_in_each_class(groups_per_class, k, seed):
+    rng = np.random.default_rng(seed)
+    labels, groups, largest = [], [], []
+    for label, n in enumerate(groups_per_class):
+        sizes = rng.integers(1, 6, n)
+        groups += [f"{label}-{g}" for g, size in enumerate(sizes) for _ in range(size)]
+        labels += [label] * int(sizes.sum())
+        largest.append(sizes.max())
+    ids = [f"i{i}" for i in range(len(labels))]
+    parts = split_indices(ids, labels, groups, (1 / k,) * k, seed=seed, even=True)
+    counts = np.array([np.bincount(np.array(labels)[rows], minlength=len(largest)) for rows in parts])
+    assert (np.ptp(counts, axis=0) <= largest).all()
+    singles = split_indices(ids, labels, ids, (1 / k,) * k, seed=seed, even=True)
+    assert np.ptp([len(rows) for rows in singles]) <= 1, "leftovers of the classes do not all come into one part"
+
+
+def test_no_part_is_empty_where_each_class_is_one_group():
+    parts = split_indices(["a", "b", "c"], [0, 1, 2], ["a", "b", "c"], FRACTIONS, allow_missing_classes=True)
+    assert [len(rows) for rows in parts] == [1, 1, 1]
+
+
+def by_hash(groups, fractions, seed):
+    """The documented rule, written a second time."""
+    parts = []
+    for group in groups:
+        number = int.from_bytes(hashlib.sha256(f"{seed}/{group}".encode()).digest()[:8], "big") / 2**64
+        parts.append(sum(number >= edge for edge in np.cumsum(fractions)[:-1]))
+    return np.array(parts)
+
+
+@settings(max_examples=30, deadline=None)
+@given(collections())
+def test_a_stable_split_follows_the_documented_rule(case):
+    ids, labels, groups, fractions, seed = case
+    expected = by_hash(groups, fractions, seed)
+    options = {"seed": seed, "stable": True, "allow_missing_classes": True}
+    if len(set(expected)) < len(fractions):
+        with pytest.raises(SplitError) as caught:
+            split_indices(ids, labels, groups, fractions, **options)
+        assert caught.value.code == "SPLIT_GROUPS"
+        return
+    for k, rows in enumerate(split_indices(ids, labels, groups, fractions, **options)):
+        assert rows.tolist() == np.flatnonzero(expected == k).tolist()
+
+
+def test_a_stable_split_never_moves_a_lesion():
+    lesions = ["HAM_0000118", "HAM_0000001", "HAM_0002730", "IP_7279968"]
+    golden = split_indices(lesions, [0] * 4, lesions, FRACTIONS, seed=42, stable=True, allow_missing_classes=True)
+    assert [rows.tolist() for rows in golden] == [[0, 1], [2], [3]]
+    ids, labels, groups = ham_shaped()
+    whole = SkinDataset(DatasetInfo("h", "h"), Records.build(ids, labels=labels, groups=groups), ISIC2018, source=None)
+    parts = whole.split(stable=True)
+    assert [len(p) / len(whole) for p in parts] == pytest.approx(FRACTIONS, abs=0.02)
+    some = whole.subset(np.random.default_rng(1).random(len(whole)) < 0.5)
+    for part, smaller in zip(parts, some.split(stable=True), strict=True):
+        assert set(smaller.records.ids) == set(part.records.ids) & set(some.records.ids)
+    lesions[3] = "HAM_0001466"
+    with pytest.raises(SplitError, match=r"no image of class 0 came into part 1, by the hash") as caught:
+        split_indices(lesions, [0, 0, 1, 1], lesions, (0.5, 0.5), stable=True)
+    assert caught.value.code == "SPLIT_TOO_FEW"
 
 
 @pytest.mark.parametrize("seed", [0, 1, 42])
@@ -119,8 +191,10 @@ def test_class_with_too_few_groups_is_named_with_its_count_and_the_need():
     ids = [f"i{k}" for k in range(20)]
     labels = np.array([0] * 12 + [1] * 6 + [2] * 2)
     groups = [str(k) for k in range(12)] + ["a"] * 6 + ["b", "c"]
-    with pytest.raises(SplitError, match=r"at least 3 groups to stand in each of 3 parts: MEL has 1, NV has 2\."):
+    message = r"at least 3 groups to stand in each of 3 parts: MEL has 1, NV has 2\."
+    with pytest.raises(SplitError, match=message) as caught:
         split_indices(ids, labels, groups, FRACTIONS, class_names=("BCC", "MEL", "NV"))
+    assert caught.value.code == "SPLIT_TOO_FEW"
     parts = split_indices(ids, labels, groups, FRACTIONS, allow_missing_classes=True)
     assert sum(map(len, parts)) == 20
 
@@ -179,6 +253,13 @@ def dataset(name, ids, groups):
     return SkinDataset(DatasetInfo(name, name), Records.build(ids, groups=groups), ISIC2018, source=None)
 
 
+def test_check_disjoint_compares_ids_of_two_collections_without_their_endings():
+    challenge = dataset("isic2019", ["ISIC_0000001_downsampled"], ["x"])
+    with pytest.raises(LeakageError, match=r"share 1 ids \(such as 'ISIC_0000001'\)"):
+        check_disjoint(challenge, dataset("ham", ["ISIC_0000001"], ["y"]))
+    check_disjoint(dataset("own", ["mole (1)"], ["x"]), dataset("own", ["mole (2)"], ["y"]))
+
+
 def test_check_disjoint_finds_shared_ids_and_shared_groups():
     a, b, c = dataset("a", ["1", "2"], ["x", "y"]), dataset("b", ["3"], ["z"]), dataset("c", ["4"], ["y"])
     check_disjoint(a, b)
@@ -197,52 +278,10 @@ def test_dataset_split_names_its_parts_and_passes_options_on():
     few = whole.subset(np.flatnonzero(labels == 5)[:2])
     with pytest.raises(SplitError, match="DF has"):
         few.split()
-    assert sum(len(p) for p in few.split(allow_missing_classes=True)) == 2
-    torn = whole.split(by="image", allow_leakage=True)
+    with pytest.raises(SplitError, match="2 groups cannot make 3 parts"):
+        few.split(allow_missing_classes=True)
+    assert [len(p) for p in few.split((0.5, 0.5))] == [1, 1]
+    with pytest.warns(LeakageWarning, match=r"exposed to h\[train\]: .* % of h\[val\], .* % of h\[test\]"):
+        torn = whole.split(by="image", allow_leakage=True)
     with pytest.raises(LeakageError):
         check_disjoint(*torn)
-
-
-def test_subset_by_position_and_by_mask():
-    whole = dataset("d", list("abcd"), list("wxyz"))
-    mask = [False, True, False, True]
-    for rows in (mask, np.array(mask), [1, 3], (i for i in (1, 3)), np.array([1, 3], np.uint8), torch.tensor(mask)):
-        assert whole.subset(rows).records.ids.tolist() == ["b", "d"]
-    assert whole.subset([3, 1]).records.ids.tolist() == ["d", "b"]
-    for nothing in ([], range(0), [False] * 4):
-        assert len(whole.subset(nothing)) == 0
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ([True, False], r"a boolean mask of shape \(2,\) for 4 samples; its length must be 4"),
-        ([0, 4], "position 4 is out of range for 4 samples"),
-        ([-1], "position -1 is out of range"),
-        ([0, 1, 1, 1], r"2 positions are repeated \(such as 1\)"),
-        ([0.0, 1.0], "whole numbers; got float64"),
-        (["a"], "whole numbers"),
-        ([[0, 1]], r"of shape \(1, 2\)"),
-    ],
-)
-def test_subset_refuses(rows, message):
-    with pytest.raises(ConfigError, match=message):
-        dataset("d", list("abcd"), list("wxyz")).subset(rows)
-
-
-def test_select_finds_a_part_again_by_its_ids():
-    whole = dataset("d", [f"i{k}" for k in range(40)], [f"g{k // 2}" for k in range(40)])
-    test = whole.split((0.5, 0.5))[1]
-    again = whole.select(test.records.ids[::-1], part="test")
-    assert again.name == "d[test]"
-    assert again.records.ids.tolist() == test.records.ids.tolist()[::-1]
-    assert again.records.groups.tolist() == test.records.groups.tolist()[::-1]
-    assert len(whole.select([])) == 0
-    with pytest.raises(
-        DataError, match=r"4 of 5 ids are not among the 40 of d \(such as 'w', 'x', 'y'\)\. Open the same"
-    ):
-        whole.select(["i1", "w", "x", "y", "z"])
-    with pytest.raises(ConfigError, match="'i1' is asked for 2 times"):
-        whole.select(["i1", "i2", "i1"])
-    with pytest.raises(ConfigError, match="give a list of ids"):
-        whole.select("i1")

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import skinzoo
-from skinzoo.datasets import Records
+from skinzoo.datasets import LeakageWarning, Records
 from skinzoo.errors import ConfigError, DivergedError, EmptyLoaderError, LabelError, UnknownNameError
 from skinzoo.evaluation.inference import collect, metric_names
 from skinzoo.models import ModelConfig, SkinModel
@@ -76,6 +76,18 @@ def test_known_mistakes_give_known_figures(data):
     panels = [e for e in report.examples if e.kind == "range"]
     assert len(panels) == 4
     assert panels[0].id == data.records.ids[3], "the worst comes first"
+
+
+def test_a_leaky_split_is_told_in_the_report(data):
+    with pytest.warns(LeakageWarning):
+        test = data.split((0.5, 0.5), by="image", allow_leakage=True)[1]
+    oracle = Oracle(Task.CLASSIFICATION, torch.zeros(len(test), 7))
+    report = skinzoo.evaluate(oracle, test)
+    fact = f"{100 * test.exposure.share:.1f} % of these images show a lesion of the training part"
+    assert report.facts["exposed to training"] == fact
+    assert fact in report.text()
+    assert fact in skinzoo.evaluation.page.render_page(report, [])
+    assert "exposed to training" not in skinzoo.evaluate(oracle, data.split((0.5, 0.5))[1]).facts
 
 
 def test_a_class_without_images_is_undefined_with_its_reason(data):

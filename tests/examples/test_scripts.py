@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import skinzoo
+from skinzoo.training.run import Run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
@@ -97,7 +98,13 @@ def test_train_then_evaluate_predict_and_explain(run, tmp_path, write_image):
         run("evaluate", "--model", folder / "best")
 
 
-@pytest.mark.parametrize("recipe", ["ham-resnet18", "ham-unet", "ham-multitask"])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        *("ham-resnet18", "ham-unet", "ham-multitask"),
+        *("ham-classification", "ham-segmentation", "ham-multitask-strong", "ham-metadata"),
+    ],
+)
 def test_ham10000_recipes(run, tmp_path, fake_ham10000, recipe):
     root = fake_ham10000()
     output = run(
@@ -145,6 +152,63 @@ def test_another_collection_and_model(run, tmp_path, fake_ham10000):
     assert "simple_cnn on ham10000[test]" in output
     config = json.loads((tmp_path / "run" / "train_config.json").read_text())
     assert (config["lr"], config["seed"], config["augmentation"]) == (0.01, 7, "dermoscopy")
+
+
+SETTINGS = """
+dataset: synthetic
+dataset_options: {num_images: 70, size: 32}
+model: simple_cnn
+model_options: {image_size: 32}
+train: {num_steps: 6, eval_every: 2, batch_size: 8, lr: 1e-3, device: cpu}
+"""
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    """A file with quick settings; the report's page, which takes seconds to draw, is left out."""
+    monkeypatch.setattr(skinzoo.Report, "save", lambda report, folder: Path(folder) / "index.html")
+    path = tmp_path / "quick.yaml"
+    path.write_text(SETTINGS)
+    return path
+
+
+def test_a_run_that_was_interrupted_goes_on_with_the_same_command(run, tmp_path, monkeypatch, settings):
+    command = ["train_isic", "--config", settings, "--save_dir"]
+    run(*command, tmp_path / "whole")
+    evaluate = Run._evaluate
+
+    def killed(self, lr):
+        if self.progress.step == 4:
+            raise KeyboardInterrupt
+        evaluate(self, lr)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "_evaluate", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(*command, tmp_path / "run")
+    assert "simple_cnn on synthetic[test]" in run("evaluate", "--model", tmp_path / "run" / "best"), "so far"
+
+    before = (tmp_path / "run" / "run.json").read_text()
+    with pytest.raises(SystemExit, match="seed: 42 before, 7 now"):
+        run(*command, tmp_path / "run", "--seed", "7")
+    assert (tmp_path / "run" / "run.json").read_text() == before, "another split would test on training images"
+
+    assert "going on from step 2 of 6" in run(*command, tmp_path / "run")
+    one, two = ((tmp_path / name / "best" / "model.safetensors").read_bytes() for name in ("whole", "run"))
+    assert one == two
+
+
+def test_settings_from_a_file(run, tmp_path, settings):
+    run("train_isic", "--config", settings, "--seed", "7", "--num_steps", "2", "--save_dir", tmp_path / "one")
+    output = run("train_isic", "--config", tmp_path / "one" / "recipe.yaml", "--save_dir", tmp_path / "two")
+    assert f"run      {tmp_path / 'two'}" in output
+    one, two = ((tmp_path / name / "best" / "model.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two, "the written recipe holds what the command line changed"
+    settings.write_text("modle: simple_cnn\n")
+    with pytest.raises(SystemExit, match=r"error: .*quick.yaml: Recipe has no setting 'modle'; did you mean 'model'"):
+        run("train_isic", "--config", settings)
+    with pytest.raises(SystemExit):
+        run("train_isic", "--config", settings, "--recipe", "ham-unet")
 
 
 @pytest.mark.parametrize(

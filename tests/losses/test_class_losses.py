@@ -1,4 +1,4 @@
-"""Cross-entropy and focal loss. Oracles: `torch.nn.functional.cross_entropy`, and the formulas written out in NumPy."""
+"""Cross-entropy, focal loss and hard examples. Oracles: PyTorch's cross-entropy, and the formulas in NumPy."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 
 from skinzoo.errors import ConfigError, LabelError
-from skinzoo.losses import CrossEntropy, FocalLoss
+from skinzoo.losses import CrossEntropy, FocalLoss, HardExampleLoss
 from skinzoo.types import IGNORE_INDEX
 
-LOSSES = [CrossEntropy, FocalLoss]
+LOSSES = [CrossEntropy, FocalLoss, HardExampleLoss]
 WEIGHT = [0.5, 2.0, 1.0, 0.25]
 
 
@@ -89,6 +89,46 @@ def test_unlabelled_samples_count_nothing_and_get_no_gradient(loss):
     value.backward()
     assert (logits.grad[::2] == 0).all()
     assert (logits.grad[1::2] != 0).any()
+
+
+def hardest(logits, labels, keep, weight=None):
+    """The formula: the weighted losses, sorted, the largest of them summed up."""
+    rows = np.flatnonzero(labels != IGNORE_INDEX)
+    if not len(rows):
+        return 0.0
+    w = np.ones(len(rows)) if weight is None else np.array(weight)[labels[rows]]
+    losses = np.sort(w * -np.log(softmax(logits)[rows, labels[rows]]))[::-1]
+    number = int(np.ceil(round(keep * len(rows), 6)))
+    return losses[:number].sum() / (w.sum() * number / len(rows))
+
+
+@pytest.mark.parametrize("keep", [0.01, 0.25, 0.5, 0.55, 0.7, 1.0])
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("ignored", [0, 1, 11, 12])
+def test_the_hardest_examples_equal_the_formula(keep, weight, ignored):
+    logits, labels = case(seed=6)
+    labels[:ignored] = IGNORE_INDEX
+    loss = HardExampleLoss(keep, weight)
+    assert loss(logits, labels).item() == pytest.approx(hardest(logits.numpy(), labels.numpy(), keep, weight), abs=1e-6)
+    if keep == 1:
+        assert torch.allclose(loss(logits, labels), CrossEntropy(weight)(logits, labels), rtol=0, atol=1e-12)
+    number = (
+        loss.mass(labels) if weight is None else loss.mass(labels) / CrossEntropy(weight).mass(labels) * (12 - ignored)
+    )
+    if ignored < 12:
+        assert number.item() == pytest.approx(max(1, np.ceil(round(keep * (12 - ignored), 6))))
+
+
+def test_easy_examples_get_no_gradient_and_of_equals_the_earlier_are_kept():
+    logits, labels = torch.zeros(5, 3, requires_grad=True), torch.tensor([IGNORE_INDEX, 0, 1, 2, 0])
+    HardExampleLoss(0.5)(logits, labels).backward()
+    assert (logits.grad != 0).any(1).tolist() == [False, True, True, False, False]
+
+
+@pytest.mark.parametrize("keep", [0, -0.5, 1.5, float("nan")])
+def test_share_to_keep_out_of_range(keep):
+    with pytest.raises(ConfigError, match="keep must lie"):
+        HardExampleLoss(keep)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

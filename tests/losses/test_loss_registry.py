@@ -12,13 +12,14 @@ HAM10000 = [327, 514, 1099, 115, 1113, 6705, 142]
 
 
 def test_names_and_facets():
-    assert list_losses(task="classification") == ["cross_entropy", "focal"]
-    assert list_losses(task="segmentation") == ["bce", "dice_bce"]
+    assert list_losses(task="classification") == ["cross_entropy", "focal", "ohem"]
+    assert list_losses(task="segmentation") == ["bce", "dice_bce", "tversky"]
+    assert list_losses(task="multitask") == ["distillation", "uncertainty"]
     assert set(list_losses("*bce")) == {"bce", "dice_bce"}
-    assert len(LOSSES) == 4
+    assert len(LOSSES) == 8
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "focal", "bce", "dice_bce"])
+@pytest.mark.parametrize("name", ["cross_entropy", "focal", "ohem", "bce", "dice_bce", "tversky"])
 def test_every_loss_is_made_by_name_and_moves_between_devices(name):
     loss = create_loss(name)
     assert type(loss) is LOSSES[name]

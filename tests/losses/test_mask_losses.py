@@ -1,4 +1,4 @@
-"""BCE and Dice + BCE. Oracles: the formulas in NumPy, and `torch.nn.BCEWithLogitsLoss`."""
+"""BCE, and Dice and Tversky with it. Oracles: the formulas in NumPy, and `torch.nn.BCEWithLogitsLoss`."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from skinzoo.errors import ConfigError, MaskError
-from skinzoo.losses import DiceBCE, MaskBCE
+from skinzoo.losses import DiceBCE, MaskBCE, TverskyBCE
 
-LOSSES = [MaskBCE, DiceBCE]
+LOSSES = [MaskBCE, DiceBCE, TverskyBCE, lambda: TverskyBCE(gamma=4 / 3)]
 
 
 def case(seed=0, n=4, size=8):
@@ -51,7 +51,47 @@ def test_dice_alone_of_a_perfect_prediction_is_zero_and_of_a_wrong_one_near_one(
     assert loss(40 * (1 - 2 * masks), masks).item() > 0.95
 
 
-@pytest.mark.parametrize("loss", [MaskBCE(), MaskBCE(2.0), DiceBCE(), DiceBCE(bce_weight=0)])
+def tversky(logits, masks, alpha=0.3, beta=0.7, gamma=1.0, bce_weight=1.0, smooth=1.0):
+    """The formula, image by image."""
+    losses = []
+    for z, t in zip(logits.numpy(), masks.numpy(), strict=True):
+        p = 1 / (1 + np.exp(-z))
+        tp, fp, fn = (p * t).sum(), (p * (1 - t)).sum(), ((1 - p) * t).sum()
+        index = (tp + smooth) / (tp + alpha * fp + beta * fn + smooth)
+        bce = -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
+        losses.append((1 - index) ** (1 / gamma) + bce_weight * bce)
+    return np.mean(losses)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"alpha": 1.0, "beta": 0.0}, {"gamma": 4 / 3, "bce_weight": 0.0}, {"gamma": 0.5, "smooth": 9.0}]
+)
+def test_tversky_equals_the_formula(options):
+    logits, masks = case(seed=9)
+    assert TverskyBCE(**options)(logits, masks).item() == pytest.approx(tversky(logits, masks, **options), abs=1e-10)
+
+
+def test_tversky_holds_dice_and_jaccard():
+    logits, masks = case(seed=10)
+    dice = DiceBCE(bce_weight=0.0, smooth=2.0)(logits, masks)  # Dice counts the overlap, and so the smoothing, twice
+    assert torch.allclose(TverskyBCE(0.5, 0.5, bce_weight=0.0)(logits, masks), dice, rtol=0, atol=1e-12)
+    predicted = 80 * (logits > 0).double() - 40
+    lesion, truth = (logits > 0).flatten(1), (masks > 0).flatten(1)
+    jaccard = (((lesion & truth).sum(1) + 1.0).double() / ((lesion | truth).sum(1) + 1.0)).mean().item()
+    assert TverskyBCE(1.0, 1.0, bce_weight=0.0)(predicted, masks).item() == pytest.approx(1 - jaccard, abs=1e-10)
+
+
+def test_focal_tversky_of_a_perfect_prediction_has_a_finite_gradient():
+    _, masks = case(seed=11)
+    logits = (200 * masks - 100).requires_grad_()
+    TverskyBCE(gamma=4 / 3, bce_weight=0.0)(logits, masks).backward()
+    assert logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [MaskBCE(), MaskBCE(2.0), DiceBCE(), DiceBCE(bce_weight=0), TverskyBCE(), TverskyBCE(gamma=4 / 3, bce_weight=0)],
+)
 def test_mask_gradient_by_finite_differences(loss):
     logits, masks = case(seed=3, n=3, size=4)
     masks[0] = float("nan")
@@ -159,6 +199,11 @@ def test_shapes_of_masks_that_do_not_fit(loss):
         lambda: DiceBCE(dice_weight=-1),
         lambda: DiceBCE(dice_weight=0, bce_weight=0),
         lambda: DiceBCE(smooth=0.0),
+        lambda: TverskyBCE(alpha=-1.0),
+        lambda: TverskyBCE(alpha=0.0, beta=0.0),
+        lambda: TverskyBCE(gamma=0.0),
+        lambda: TverskyBCE(smooth=0.0),
+        lambda: TverskyBCE(bce_weight=float("inf")),
     ],
 )
 def test_mask_loss_options_out_of_range(make):

@@ -36,7 +36,7 @@ def test_list_models_by_task_and_facet():
 
 def test_list_models_with_a_pattern_reaches_every_timm_backbone():
     assert skinzoo.list_models("mobilenetv2_100_*") == [
-        f"mobilenetv2_100_{s}" for s in ("scratch", "head", "finetuned")
+        f"mobilenetv2_100_{s}" for s in ("scratch", "head", "finetuned", "metadata")
     ]
     assert skinzoo.list_models("mobilenetv2_100_*", strategy="head") == ["mobilenetv2_100_head"]
     everything = skinzoo.list_models("*")

@@ -6,7 +6,6 @@ import pytest
 import skinzoo
 from skinzoo.datasets import DATASETS
 from skinzoo.errors import UnknownNameError
-from skinzoo.registry import accepted_options
 
 
 @pytest.mark.parametrize("name", skinzoo.list_recipes())
@@ -14,7 +13,7 @@ def test_every_recipe_names_things_that_exist(name):
     recipe = skinzoo.get_recipe(name)
     assert recipe.name == name
     assert set(recipe.model_options) <= {*skinzoo.model_info(recipe.model).options, "image_size"}
-    assert set(recipe.dataset_options) <= set(accepted_options(DATASETS[recipe.dataset].open))
+    assert set(recipe.dataset_options) <= set(DATASETS[recipe.dataset].options)
     assert sum(recipe.fractions) == pytest.approx(1)
     assert recipe.train.augmentation in skinzoo.list_augmentations()
     task = skinzoo.model_info(recipe.model).task

@@ -1,10 +1,6 @@
 import csv
 import json
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +17,6 @@ from skinzoo.errors import (
     LeakageError,
 )
 from skinzoo.taxonomy import ISIC9
-from skinzoo.tensors import load_tensors
 from skinzoo.training import Callback, Schedule, TrainConfig, Trainer
 from skinzoo.training.optim import build_optimizer, parameter_groups
 from skinzoo.types import IGNORE_INDEX
@@ -214,7 +209,9 @@ def test_what_is_written(data, tmp_path):
     model = small("multitask")
     history = Trainer(model, TrainConfig(num_steps=4, eval_every=2, output_dir=folder, **QUICK)).fit(data[0], data[1])
     assert sorted(p.name for p in folder.iterdir()) == [
+        ".lock",
         "best",
+        "checkpoints",
         "history.csv",
         "last",
         "learning_curves.png",
@@ -229,14 +226,12 @@ def test_what_is_written(data, tmp_path):
     assert json.loads((folder / "best" / "config.json").read_text())["training"]["step"] == history.best["step"]
 
 
-def test_an_earlier_run_is_not_overwritten_by_accident(data, tmp_path):
+def test_overwriting_leaves_nothing_of_the_earlier_run(data, tmp_path):
     config = {"num_steps": 1, "output_dir": str(tmp_path), **QUICK}
     Trainer(small(), TrainConfig(**config)).fit(data[0])
-    with pytest.raises(ConfigError, match=r"holds an earlier run.*overwrite=True"):
-        Trainer(small(), TrainConfig(**config)).fit(data[0])
     (tmp_path / "best").mkdir()
     Trainer(small(), TrainConfig(overwrite=True, **config)).fit(data[0])
-    assert not (tmp_path / "best").exists(), "nothing of the earlier run is left"
+    assert not (tmp_path / "best").exists()
 
 
 def with_records(dataset, **changes):
@@ -266,7 +261,8 @@ def test_samples_without_label_or_mask_are_skipped_by_the_loss(data):
 def test_one_line_per_evaluation_is_printed(data, capsys):
     Trainer(small(), TrainConfig(num_steps=2, eval_every=1, **(QUICK | {"verbose": True}))).fit(data[0], data[1])
     lines = [line for line in capsys.readouterr().out.splitlines() if line]
-    assert len(lines) == 2
+    assert len(lines) == 3
+    assert lines[2].startswith("time: ")
     assert "val loss" in lines[0]
     assert "F1" in lines[0]
 
@@ -376,43 +372,3 @@ class TestBadInput:
         if not torch.cuda.is_available():
             with pytest.raises(ConfigError, match="device 'cuda' is not to be had; use 'auto', 'cpu'"):
                 Trainer(small(), TrainConfig(device="cuda", **QUICK)).fit(data[0])
-
-
-DISTRIBUTED = """
-import sys, torch, skinzoo
-torch.set_num_threads(1)
-data = skinzoo.load_dataset("synthetic", num_images=56, size=32)
-model = skinzoo.create_model("simple_cnn", image_size=32, seed=0, dropout=0.0)
-config = skinzoo.TrainConfig(num_steps=5, batch_size=8, lr=1e-3, device="cpu", verbose=False, output_dir=sys.argv[1])
-train, val = data.split((0.7, 0.3))
-skinzoo.Trainer(model, config).fit(train.subset(range(32)), val)
-import os
-from skinzoo.tensors import save_tensors
-save_tensors(sys.argv[1] + "/rank" + os.environ.get("RANK", "0"), model.state_dict())
-"""
-
-
-def test_two_processes_give_the_weights_of_one(tmp_path):
-    script = tmp_path / "train.py"
-    script.write_text(DISTRIBUTED)
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(skinzoo.__file__).parents[1])}
-    one = [sys.executable, str(script), str(tmp_path / "one")]
-    two = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node=2",
-        str(script),
-        str(tmp_path / "two"),
-    ]
-    for command in (one, two):
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-    ranks = [load_tensors(tmp_path / "two" / f"rank{r}") for r in (0, 1)]
-    assert same(*ranks), "every process ends with the best weights"
-    first, second = (
-        skinzoo.create_model(f"local-dir:{tmp_path / run / 'last'}").state_dict() for run in ("one", "two")
-    )
-    for name, value in first.items():
-        torch.testing.assert_close(second[name], value, atol=1e-5, rtol=0)
