@@ -32,7 +32,8 @@ class Outcome:
     Attributes:
         ids: Of the samples, in the loader's order.
         labels: True class indices (N,), `IGNORE_INDEX` without one.
-        probabilities: (N, C), None from a model that only segments.
+        logits: (N, C) as the model gave them, None from a model that only segments.
+        probabilities: (N, C), calibrated if the model is; None from a model that only segments.
         mask_counts: Pixels (M, 3) of each sample with a mask: in both, in the true mask, in the predicted one; None
             from a model that only classifies.
         mask_rows: Positions (M,) of the samples with a mask.
@@ -44,6 +45,7 @@ class Outcome:
 
     ids: list[str]
     labels: NDArray[np.int64]
+    logits: NDArray[np.float64] | None
     probabilities: NDArray[np.float64] | None
     mask_counts: NDArray[np.int64] | None
     mask_rows: NDArray[np.int64]
@@ -119,7 +121,8 @@ def collect(
             require_finite(output)
             columns["labels"].append(batch.labels.cpu().numpy())
             if output.logits is not None:
-                columns["probabilities"].append(output.logits.double().softmax(1).cpu().numpy())
+                columns["logits"].append(output.logits.double().cpu().numpy())
+                columns["probabilities"].append(model.probabilities(output.logits).cpu().numpy())
             if output.mask_logits is not None and batch.masks is not None:
                 rows = torch.nonzero(~batch.masks.flatten(1).isnan().any(1)).flatten()
                 columns["mask_rows"].append(rows.cpu().numpy() + len(ids))
@@ -134,6 +137,7 @@ def collect(
     return Outcome(
         ids=ids,
         labels=_joined(columns["labels"], np.zeros(0, np.int64)),
+        logits=_joined(columns["logits"], np.zeros((0, len(classes)))) if model.task.has_labels else None,
         probabilities=_joined(columns["probabilities"], np.zeros((0, len(classes)))) if model.task.has_labels else None,
         mask_counts=_joined(columns["mask_counts"], np.zeros((0, 3), np.int64)) if model.task.has_masks else None,
         mask_rows=_joined(columns["mask_rows"], np.zeros(0, np.int64)),

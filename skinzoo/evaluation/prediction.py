@@ -100,7 +100,7 @@ def predict(
         with evaluation_mode(model), torch.no_grad():
             output = model(*model.inputs(move(batch, model.device)))
         require_finite(output)
-        probabilities = output.logits.double().softmax(1).tolist() if output.logits is not None else None
+        probabilities = model.probabilities(output.logits).tolist() if output.logits is not None else None
         masks = output.mask_logits.sigmoid()[:, 0].float().cpu().numpy() if output.mask_logits is not None else None
         for i, sample in enumerate(group):
             predictions.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -64,6 +64,8 @@ class Report:
         label_space: Names of the classes; None for a model that only segments.
         outcome: Every prediction.
         examples: Some samples, for pictures.
+        groups: Patient or lesion of each sample, in the outcome's order; intervals are drawn by these.
+        metadata: What else is known of each sample, by column, in the outcome's order.
         classification: Metrics of the classes; None if there are none.
         segmentation: Metrics of the masks; None if there are none.
     """
@@ -73,6 +75,8 @@ class Report:
     label_space: LabelSpace | None
     outcome: Outcome
     examples: list[Example] = field(default_factory=list)
+    groups: NDArray[np.str_] | None = None
+    metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     classification: ClassificationMetrics | None = field(init=False)
     segmentation: SegmentationMetrics | None = field(init=False)
 

@@ -61,6 +61,8 @@ def evaluate(
         label_space=model.label_space,
         outcome=outcome,
         examples=_examples(model, dataset, outcome, transform, examples),
+        groups=dataset.records.groups,
+        metadata=dataset.records.metadata,
     )
 
 

@@ -135,7 +135,7 @@ def _explain(
         assert model.label_space is not None
         assert output.logits is not None
         score, label = class_score(index), model.label_space.classes[index]
-        probability = output.logits.softmax(1)[0, index]
+        probability = model.probabilities(output.logits)[0, index]
     explain = activation_map if method == "grad_cam" else input_gradient
     heatmap = explain(model, images, score, others=others)[0].cpu().numpy()
     full = restore(heatmap, image.shape[:2], model.input_spec)

@@ -2,6 +2,7 @@
 
 from skinzoo.metrics.classification import ClassScores, accuracy, balanced_accuracy, class_scores
 from skinzoo.metrics.confusion import confusion_matrix
+from skinzoo.metrics.interval import Interval
 from skinzoo.metrics.ranking import OvrAuc, RocCurve, roc_auc, roc_auc_ovr, roc_curve, roc_curves_ovr
 from skinzoo.metrics.report import classification_report
 from skinzoo.metrics.segmentation import (
@@ -24,6 +25,7 @@ __all__ = [
     "ClassScores",
     "ClassificationMetrics",
     "DiceIou",
+    "Interval",
     "MaskCounts",
     "OvrAuc",
     "RocCurve",

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from skinzoo.errors import ConfigError
+from skinzoo.models.calibration import Calibration, OperatingPoints
 from skinzoo.models.metadata import MetadataEncoder
+from skinzoo.models.provenance import TrainingRecord
 from skinzoo.taxonomy import LabelSpace
 from skinzoo.types import Batch, InputSpec, ModelOutput, Task
 
@@ -81,9 +83,15 @@ class SkinModel(nn.Module):
 
     Attributes:
         metadata_encoder: Encodes a sample's metadata for the model; None if it sees pictures alone.
+        calibration: Turns logits into probabilities that mean what they say; None for a plain softmax.
+        operating_points: Where decisions are drawn; None for the most probable class.
+        training_record: What the model was trained on; None where that is not known. These three are saved with it.
     """
 
     metadata_encoder: MetadataEncoder | None = None
+    calibration: Calibration | None = None
+    operating_points: OperatingPoints | None = None
+    training_record: TrainingRecord | None = None
 
     def __init__(
         self,
@@ -140,6 +148,11 @@ class SkinModel(nn.Module):
     def predict_logits(self, images: Tensor) -> ModelOutput:
         """What `forward` does once the input is known to be good."""
         raise NotImplementedError
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Class probabilities (N, C), float64, of this model's logits (N, C), calibrated if the model is."""
+        logits = logits.double()
+        return (logits if self.calibration is None else self.calibration.apply(logits)).softmax(1)
 
     def cam_targets(self) -> list[CamTarget]:
         """Where Grad-CAM can look in this model, the deepest layer first."""

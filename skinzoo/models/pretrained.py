@@ -13,11 +13,14 @@ from skinzoo.errors import ConfigError, UnsafeWeightsError, WeightsError, Weight
 from skinzoo.files import plain, sha256_of, write_json
 from skinzoo.models.backbone import load_strictly
 from skinzoo.models.base import SkinModel
+from skinzoo.models.calibration import Calibration, OperatingPoints
+from skinzoo.models.provenance import TrainingRecord
 from skinzoo.taxonomy import LabelSpace
 from skinzoo.tensors import load_tensors, read_metadata, save_tensors
 from skinzoo.types import InputSpec
 
 CONFIG_NAME = "config.json"
+RECORD_NAME = "training_data.json"
 WEIGHTS_NAME = "model.safetensors"
 FORMAT_VERSION = 1
 _PICKLES = ("pytorch_model.bin", "model.pt", "model.pth", "model.ckpt")
@@ -42,6 +45,11 @@ def save_pretrained(model: SkinModel, directory: str | os.PathLike[str], **facts
         raise ConfigError(f"{folder} is a file; give a folder to save the model to.")
     config, facts = model.config, plain(facts)
     weights = save_tensors(folder / WEIGHTS_NAME, model.state_dict(), _identity(model))
+    record, calibration, points = model.training_record, model.calibration, model.operating_points
+    if record is not None:
+        write_json(folder / RECORD_NAME, record.to_dict())
+    else:
+        (folder / RECORD_NAME).unlink(missing_ok=True)
     write_json(
         folder / CONFIG_NAME,
         {
@@ -54,6 +62,8 @@ def save_pretrained(model: SkinModel, directory: str | os.PathLike[str], **facts
             "input_spec": config.input_spec.to_dict(),
             "label_space": config.label_space.to_dict() if config.label_space else None,
             "weights": {"file": WEIGHTS_NAME, "sha256": sha256_of(weights), "parameters": model.num_parameters()},
+            "calibration": calibration.to_dict() if calibration else None,
+            "operating_points": points.to_dict() if points else None,
             "training": facts,
         },
     )
@@ -86,6 +96,7 @@ def load_pretrained(directory: str | os.PathLike[str], build: Callable[..., Skin
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{folder / CONFIG_NAME} cannot be used: {error}") from error
     _load_file(model, folder / WEIGHTS_NAME, config)
+    _load_companions(model, folder, config)
     return model
 
 
@@ -103,6 +114,7 @@ def load_weights(model: SkinModel, source: Path) -> None:
         return
     config = read_config(source)
     _load_file(model, source / WEIGHTS_NAME, config)
+    _load_companions(model, source, config)
 
 
 def trained_input_spec(source: Path) -> InputSpec | None:
@@ -131,10 +143,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise WeightsError(
             f"no {CONFIG_NAME} in {folder} ({there}); expected a folder written by model.save_pretrained."
         )
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path} is not JSON ({error}).") from error
+    config = _read_json(path)
     if not isinstance(config, dict) or config.get("library") != "skinzoo":
         raise WeightsError(f"{path} was not written by skinzoo (it has no 'library': 'skinzoo').")
     if config.get("format_version") != FORMAT_VERSION:
@@ -142,6 +151,28 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{path} has format version {config.get('format_version')!r}; this version reads {FORMAT_VERSION}; upgrade."
         )
     return config
+
+
+def _load_companions(model: SkinModel, folder: Path, config: dict[str, Any]) -> None:
+    """What was learned after training, and what the model was trained on."""
+    try:
+        calibration, points = config.get("calibration"), config.get("operating_points")
+        model.calibration = None if calibration is None else Calibration.from_dict(calibration)
+        model.operating_points = None if points is None else OperatingPoints.from_dict(points)
+        record = folder / RECORD_NAME
+        model.training_record = TrainingRecord.from_dict(_read_json(record)) if record.is_file() else None
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{folder} cannot be used: {error}") from error
+    biases, classes = len(model.calibration.bias) if model.calibration else 0, len(model.label_space or ())
+    if biases not in (0, classes):
+        raise WeightsError(f"{folder / CONFIG_NAME} has a calibration of {biases} classes for a model of {classes}.")
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path} is not JSON ({error}).") from error
 
 
 def _load_file(model: SkinModel, path: Path, config: dict[str, Any]) -> None:

