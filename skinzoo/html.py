@@ -1,11 +1,14 @@
-"""The frame of self-contained HTML pages: no script, no request, nothing beside them.
+"""The frame of self-contained HTML pages: no request, nothing beside them, no script but the one that sorts tables.
 
-A fragment is HTML already; every other text is escaped here.
+A fragment is HTML already; every other text is escaped here. A content security policy forbids the browser every
+request and every script that is not the page's own.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -20,19 +23,34 @@ _STYLE = """
 body { margin: 0; background: var(--back); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
 main { max-width: 1080px; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+a { color: var(--mark); }
+:focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; border-radius: 3px; }
+.skip { position: absolute; left: -100vw; }
+.skip:focus { left: 1rem; top: 1rem; background: var(--card); padding: .5rem 1rem; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; margin: 1.25rem 0; font-size: .92rem; }
 h1 { font-size: 1.7rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; }
+h3 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
+section { scroll-margin-top: 1rem; }
 .lead, .notes, footer { color: var(--soft); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: .75rem; margin: 1.5rem 0; }
 .tile, .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .9rem 1.1rem; }
 .tile b { display: block; font-size: 1.75rem; font-weight: 600; color: var(--mark); }
 .tile span { font-size: .875rem; color: var(--soft); }
+.tile small { display: block; color: var(--soft); font-size: .8rem; }
 .card { overflow-x: auto; }
+.card + .card, .card + figure, figure + .card, figure + figure { margin-top: .75rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .4rem .75rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 tr:last-child td { border-bottom: 0; }
 th { font-weight: 600; color: var(--soft); font-size: .875rem; }
+th button { all: unset; cursor: pointer; }
+th button:focus-visible { outline: 2px solid var(--mark); outline-offset: 3px; }
+th[aria-sort] button::after { content: " \\2195"; opacity: .45; }
+th[aria-sort=ascending] button::after { content: " \\2191"; opacity: 1; }
+th[aria-sort=descending] button::after { content: " \\2193"; opacity: 1; }
+td small { color: var(--soft); }
 .facts td { text-align: left; white-space: normal; }
 .facts td:first-child { color: var(--soft); width: 14rem; }
 .bar { display: inline-block; width: 64px; height: 6px; border-radius: 3px; background: var(--line);
@@ -42,11 +60,30 @@ figure { margin: 0; background: #fff; border: 1px solid var(--line); border-radi
   text-align: center; }
 figure img { max-width: 100%; height: auto; }
 figcaption { padding: .5rem 0 0; color: #5b6875; font-size: .9rem; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: .75rem; }
+.pair figure, .pair .card { margin-top: 0 !important; }
 footer { margin-top: 3rem; font-size: .875rem; border-top: 1px solid var(--line); padding-top: 1rem; }
+@media print { nav, .skip { display: none; } figure, .card { break-inside: avoid; } }
+"""
+
+_SORT = """
+for (const button of document.querySelectorAll("th button")) button.addEventListener("click", () => {
+  const head = button.closest("th"), body = head.closest("table").tBodies[0], at = head.cellIndex;
+  const up = head.getAttribute("aria-sort") === "descending" || (head.getAttribute("aria-sort") === "none" && !at);
+  const value = row => { const c = row.cells[at], v = c.querySelector("[data-v]");
+    return v ? (v.dataset.v === "" ? NaN : +v.dataset.v) : c.textContent.trim(); };
+  const rows = [...body.rows].map(row => [value(row), row]);
+  rows.sort(([a], [b]) => typeof a === "string" || typeof b === "string"
+    ? String(a).localeCompare(String(b), undefined, {numeric: true}) * (up ? 1 : -1)
+    : isNaN(a) - isNaN(b) || (a - b) * (up ? 1 : -1) || 0);
+  for (const other of head.parentNode.querySelectorAll("[aria-sort]")) other.setAttribute("aria-sort", "none");
+  head.setAttribute("aria-sort", up ? "ascending" : "descending");
+  body.append(...rows.map(([, row]) => row));
+});
 """
 
 
-def page(title: str, lead: str, body: Iterable[str], *, style: str = "") -> str:
+def page(title: str, lead: str, body: Iterable[str], *, style: str = "", contents: Sequence[str] = ()) -> str:
     """A whole page, for light and dark screens.
 
     Args:
@@ -55,20 +92,33 @@ def page(title: str, lead: str, body: Iterable[str], *, style: str = "") -> str:
         body: Fragments.
         style: Further rules; the colours are the variables `--ink`, `--soft`, `--line`, `--back`, `--card`, `--mark`,
             `--good`, `--bad` and `--warn`.
+        contents: Titles of sections that the top of the page links to.
     """
+    inside = "".join(body)
+    script = _SORT if 'aria-sort="none"' in inside else ""
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    if script:
+        policy += f"; script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+    links = "".join(f'<a href="#{anchor(name)}">{escape(name)}</a>' for name in contents)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}{style}</style></head><body><main>"
-        f'<h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p>{"".join(body)}'
-        "<footer>Made with skinzoo. For research; not a medical device.</footer></main></body></html>\n"
+        f"<title>{escape(title)}</title><style>{_STYLE}{style}</style></head><body>"
+        f"{'<a class=skip href=#content>Skip to the figures</a>' if links else ''}<main>"
+        f'<h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p>'
+        f'{f"""<nav aria-label="Contents">{links}</nav>""" if links else ""}<div id="content">{inside}</div>'
+        "<footer>Made with skinzoo. Research use, not a medical device.</footer></main>"
+        f"{f'<script>{script}</script>' if script else ''}</body></html>\n"
     )
 
 
-def tiles(values: Mapping[str, str]) -> str:
-    """Figures in large type, each above its name."""
+def tiles(values: Mapping[str, str], notes: Mapping[str, str] | None = None) -> str:
+    """Figures in large type, each above its name and, where there is one, its note."""
     items = (
-        f'<div class="tile"><b>{escape(value)}</b><span>{escape(name)}</span></div>' for name, value in values.items()
+        f'<div class="tile"><b>{escape(value)}</b><span>{escape(name)}</span>'
+        f"{f'<small>{escape(notes[name])}</small>' if notes and notes.get(name) else ''}</div>"
+        for name, value in values.items()
     )
     return f'<div class="tiles">{"".join(items)}</div>'
 
@@ -76,7 +126,28 @@ def tiles(values: Mapping[str, str]) -> str:
 def section(title: str, *fragments: str) -> str:
     """A heading with what stands below it; nothing at all if that is empty."""
     inside = "".join(fragments)
-    return f"<h2>{escape(title)}</h2>{inside}" if inside else ""
+    return f'<section id="{anchor(title)}"><h2>{escape(title)}</h2>{inside}</section>' if inside else ""
+
+
+def anchor(title: str) -> str:
+    """What a section of this title can be linked by."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
+
+
+def heading(title: str) -> str:
+    """A smaller heading within a section."""
+    return f"<h3>{escape(title)}</h3>"
+
+
+def paragraph(text: str) -> str:
+    """A paragraph; nothing at all if it is empty."""
+    return f"<p>{escape(text)}</p>" if text else ""
+
+
+def pair(*fragments: str) -> str:
+    """Fragments side by side where the screen is wide enough."""
+    inside = "".join(fragments)
+    return f'<div class="pair">{inside}</div>' if inside else ""
 
 
 def card(*fragments: str, kind: str = "") -> str:
@@ -85,11 +156,32 @@ def card(*fragments: str, kind: str = "") -> str:
     return f'<div class="{f"card {kind}".rstrip()}">{inside}</div>' if inside else ""
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table with texts in its header and fragments in its cells; the first column is left-aligned."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, sortable: bool = False) -> str:
+    """A table with texts in its header and fragments in its cells; the first column is left-aligned.
+
+    Args:
+        header: A name for each column.
+        rows: Cells.
+        sortable: True for headers that sort the rows when they are clicked; by the numbers of `value` cells, else by
+            the text.
+    """
+    column = '<th scope="col" aria-sort="none"><button type="button">{}</button></th>' if sortable else "<th>{}</th>"
+    head = "".join(column.format(escape(name)) if name else "<th></th>" for name in header)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def value(number_: float, text: str = "", note: str = "") -> str:
+    """A cell that sorts by its number.
+
+    Args:
+        number_: What it sorts by; NaN comes last.
+        text: What is shown; three decimals if empty.
+        note: In small type behind it, such as an interval.
+    """
+    by = "" if number_ != number_ else f"{number_:.9g}"
+    small = f" <small>{escape(note)}</small>" if note else ""
+    return f'<span data-v="{by}">{escape(text or number(number_))}{small}</span>'
 
 
 def facts(values: Mapping[str, Any]) -> str:

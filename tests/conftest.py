@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tarfile
 import tempfile
@@ -15,6 +16,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import numpy as np
 import pytest
+from browser import WHY_NOT, Browser, find_browser
 from PIL import Image
 
 HAM_HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization"
@@ -164,3 +166,12 @@ def _real(name: str) -> Path:
         archive.extractall(temporary, filter="data")
         (Path(temporary) / name).rename(cache / name)
     return cache / name
+
+
+@pytest.fixture
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A page in a real browser."""
+    if (program := find_browser()) is None or shutil.which("bash") is None:
+        pytest.skip(WHY_NOT)
+    with Browser(program, tmp_path_factory.mktemp("browser")) as page:
+        yield page

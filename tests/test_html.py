@@ -2,6 +2,7 @@
 
 import base64
 import math
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -53,7 +54,7 @@ def test_a_page_holds_its_fragments_and_needs_nothing_else():
     assert not {"script", "link"} & set(page.tags)
     assert ".x { color: red }" in text
     assert "prefers-color-scheme: dark" in text
-    assert "http" not in text
+    assert not re.search(r"https?:|src=|url\(", text)
 
 
 def test_a_picture_is_held_in_the_page():
@@ -83,4 +84,50 @@ def test_numbers():
 
 def test_a_table_keeps_fragments_in_its_cells():
     page = Tags(html.table(["a", "b"], [["<b>1</b>", "2"]]))
-    assert page.tags == ["table", "tr", "th", "th", "tr", "td", "b", "td"]
+    assert page.tags == ["table", "thead", "tr", "th", "th", "tbody", "tr", "td", "b", "td"]
+
+
+SCORES = {"MEL": 0.5, "NV": math.nan, "BCC": 0.25, "DF": 1.0}
+
+
+def sortable_page(extra=""):
+    rows = [[name, html.value(score, note="0.1 to 0.9")] for name, score in SCORES.items()]
+    table = html.section("Per class", html.card(html.table(["class", "recall"], rows, sortable=True)))
+    return html.page(NASTY, NASTY, [table, extra], contents=["Per class"])
+
+
+def test_cells_say_what_they_sort_by():
+    page = Tags(sortable_page())
+    assert [v for k, v in page.attributes if k == "data-v"] == ["0.5", "", "0.25", "1"]
+    assert ("href", "#per-class") in page.attributes
+    assert ("id", "per-class") in page.attributes
+    assert "0.500 " in page.texts
+    assert "n/a " in page.texts
+
+
+FIRST_COLUMN = "[...document.querySelectorAll('tbody tr')].map(row => row.cells[0].textContent).join(' ')"
+
+
+def test_a_browser_sorts_the_table(browser, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(sortable_page(), "utf-8")
+    browser.open(path)
+    browser.run("document.querySelectorAll('th button')[1].click()")
+    assert browser.run(FIRST_COLUMN) == "DF MEL BCC NV", "the largest first, undefined ones last"
+    browser.run("document.querySelectorAll('th button')[1].focus()")
+    browser.press("Enter")
+    assert browser.run(FIRST_COLUMN) == "BCC MEL DF NV"
+    browser.run("document.querySelectorAll('th button')[0].click()")
+    assert browser.run(FIRST_COLUMN) == "BCC DF MEL NV"
+    assert browser.run("[...document.querySelectorAll('th')].map(h => h.ariaSort).join()") == "ascending,none"
+    assert browser.problems == []
+    assert browser.requests == [path.resolve().as_uri()]
+
+
+def test_a_browser_refuses_what_is_not_the_page_s_own(browser, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(sortable_page("<script>document.title = 'taken'</script><img src='http://127.0.0.1:9/x.png'>"))
+    browser.open(path)
+    assert browser.run("document.title") == NASTY
+    assert len(browser.problems) >= 2
+    assert all("Content Security Policy" in problem for problem in browser.problems)

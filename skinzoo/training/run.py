@@ -27,7 +27,7 @@ from skinzoo.training.engine import Engine
 from skinzoo.training.gathering import gather_outcome
 from skinzoo.training.history import Row
 from skinzoo.training.interrupts import Interrupts
-from skinzoo.training.rundir import check_same_run, environment_changes
+from skinzoo.training.rundir import as_plain, check_same_run, environment_changes
 from skinzoo.training.schedules import Schedule
 from skinzoo.training.seeding import seed_step
 from skinzoo.training.state import Progress, environment, identity
@@ -123,7 +123,9 @@ class Run:
             self.store.folder.mkdir(parents=True, exist_ok=True)
             return None
         if not self.config.force:
-            check_same_run(folder, found.values["identity"], self.identity)
+            before = dict(found.values["identity"])
+            before["config"] = as_plain(type(self.config)().to_dict()) | before["config"]  # older than a setting: its default
+            check_same_run(folder, before, self.identity)
         if changes := environment_changes(found.values["environment"], environment(self.engine)):
             warnings.warn(f"going on, but not bit for bit as if uninterrupted: {'; '.join(changes)}.", stacklevel=2)
         return found

@@ -405,7 +405,7 @@ def test_facts_of_every_picture(tmp_path, write_image):
     digests = [hashlib.sha256((tmp_path / f"i{k}.jpg").read_bytes()).hexdigest() for k in range(4)]
     assert facts.sha256.tolist() == [*digests, ""]
     assert facts.dhash.dtype == np.uint64
-    distance = [int(facts.dhash[0] ^ other).bit_count() for other in facts.dhash.tolist()]
+    distance = [(int(facts.dhash[0]) ^ other).bit_count() for other in facts.dhash.tolist()]
     assert distance[2] == 0
     assert distance[1] <= 4
     assert distance[3] > 10

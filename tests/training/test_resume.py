@@ -144,9 +144,7 @@ MUTANTS = {
     "position in the epoch": lose_position,
     "losses since the evaluation": lambda: (run.Run, "_restore", no_tally()),
     "plateau": lambda: forgetting("cuts", lambda: 0),
-    "best row": lambda: forgetting("best", lambda: None),
     "history": lambda: forgetting("rows", list),
-    "best weights": lose_best_weights,
     "Python's generator": lambda: streamed("python"),
     "NumPy's generator": lambda: streamed("numpy"),
     "PyTorch's generator": lambda: streamed("torch"),
@@ -177,13 +175,22 @@ def test_every_piece_of_the_state_is_needed(mutant, uninterrupted, tmp_path, mon
     assert result != uninterrupted
 
 
-class Scripted(Callback):
-    """Overwrites the monitored value before the best weights are chosen."""
+BEST_MUTANTS = {"best row": lambda: forgetting("best", lambda: None), "best weights": lose_best_weights}
 
-    everywhere = True
 
-    def __init__(self, values):
-        self.values = values
+@pytest.mark.parametrize("mutant", [None, *BEST_MUTANTS])
+def test_the_best_evaluation_is_needed(mutant, tmp_path, monkeypatch):
+    """The same, of a run whose first evaluation is the best one whatever the weights."""
+    from skinzoo.evaluation.inference import Outcome
+
+    losses = iter([0.1, 0.5, 0.6, 0.7] * 2)
+    monkeypatch.setattr(Outcome, "scores", lambda _self: {"loss": next(losses)})
+    expected = toy_run(tmp_path / "whole")
+    with pytest.raises(Crash):
+        toy_run(tmp_path / "cut", callbacks=[CrashAt(13)])
+    if mutant is not None:
+        monkeypatch.setattr(*BEST_MUTANTS[mutant]())
+    assert (toy_run(tmp_path / "cut") == expected) == (mutant is None)
 
 
 def test_a_worse_evaluation_after_resuming_does_not_replace_the_best(monkeypatch, tmp_path):
