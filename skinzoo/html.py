@@ -196,9 +196,10 @@ def bullets(texts: Iterable[str]) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
-def figure(title: str, data: bytes, caption: str) -> str:
-    """A picture with its caption."""
-    return f"<figure>{image(title, data)}<figcaption>{escape(caption)}</figcaption></figure>"
+def figure(title: str, data: bytes, caption: str, *, kind: str = "png") -> str:
+    """A picture with its caption; `kind` as for `image`."""
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return f"<figure>{image(title, data, kind=kind)}{below}</figure>"
 
 
 def image(alt: str, data: bytes, *, kind: str = "png") -> str:
@@ -207,7 +208,7 @@ def image(alt: str, data: bytes, *, kind: str = "png") -> str:
     Args:
         alt: What is shown where pictures are not.
         data: The file's content.
-        kind: `"png"`, `"jpeg"` or `"webp"`.
+        kind: `"png"`, `"jpeg"`, `"webp"` or `"svg+xml"`.
     """
     return f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
 

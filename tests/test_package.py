@@ -17,6 +17,7 @@ FLOORS = [
     {"errors", "registry", "taxonomy", "types"},
     {"files", "download", "archives", "html", "tensors", "drawing", "devices"},
     {"models", "datasets", "transforms", "losses", "metrics"},
+    {"inputs"},
     {"training", "evaluation", "explain", "plotting"},
 ]
 FLOOR_OF = {room: n for n, floor in enumerate(FLOORS) for room in floor}

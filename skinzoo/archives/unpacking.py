@@ -99,11 +99,11 @@ def _extract(archive: Path, source: Source, members: dict[str, Member], content:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as out:
-            for data in _chunks(archive, members[name], opener):
+            for data in contents(archive, members[name], opener):
                 out.write(data)
 
 
-def _chunks(archive: Path, member: Member, opener: Callable[[], IO[bytes] | None]) -> Iterator[bytes]:
+def contents(archive: Path, member: Member, opener: Callable[[], IO[bytes] | None]) -> Iterator[bytes]:
     """The member's content, which must be as long as declared."""
     left = member.size
     with reading(archive, member.name):

@@ -96,7 +96,19 @@ def read_image(
     Raises:
         ImageDecodeError: The file is not a whole, single, 8-bit picture; `code` says why.
     """
-    image, header = load_raster(_read_file(path), path, max_pixels=max_pixels, scale16=scale16)
+    return decode_image(_read_file(path), path, max_pixels=max_pixels, scale16=scale16, orientation=orientation)
+
+
+def decode_image(
+    data: bytes,
+    name: str | os.PathLike[str],
+    *,
+    max_pixels: int = MAX_PIXELS,
+    scale16: bool = False,
+    orientation: Literal["apply", "ignore"] = "apply",
+) -> DecodedImage:
+    """Decode the content of a picture's file; `name` is for messages, all else as for `read_image`."""
+    image, header = load_raster(data, name, max_pixels=max_pixels, scale16=scale16)
     array, notes, turn = np.array(to_rgb(image, header)), header.notes, header.orientation
     if orientation == "ignore":
         turn, notes = 1, tuple(n for n in notes if n != "IMG_ORIENTATION")

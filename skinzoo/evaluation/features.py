@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from skinzoo.devices import move
 from skinzoo.errors import ConfigError
-from skinzoo.evaluation.inference import require_finite
-from skinzoo.models import SkinModel, evaluation_mode
+from skinzoo.models import SkinModel, evaluation_mode, require_finite
 from skinzoo.types import Batch
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skinzoo.devices import move
-from skinzoo.errors import DivergedError
 from skinzoo.losses import MultiTaskLoss
 from skinzoo.metrics import (
     ClassificationMetrics,
@@ -21,8 +20,8 @@ from skinzoo.metrics import (
     classification_metrics,
     segmentation_metrics,
 )
-from skinzoo.models import SkinModel, evaluation_mode
-from skinzoo.types import Batch, ModelOutput, Task
+from skinzoo.models import SkinModel, evaluation_mode, require_finite
+from skinzoo.types import Batch, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +64,19 @@ class Outcome:
         means = {name: total / mass for name, (total, mass) in sums.items() if mass}
         return None if loss is None or not means else float(loss.combine(means))
 
-    def classification(self) -> ClassificationMetrics | None:
+    def classification(
+        self, *, malignant: Collection[str] = (), malignant_threshold: float = 0.5
+    ) -> ClassificationMetrics | None:
         """Metrics of the classes; None without a label or a class prediction."""
         if self.probabilities is None or not (self.labels >= 0).any():
             return None
-        return classification_metrics(self.labels, self.probabilities, self.classes)
+        return classification_metrics(
+            self.labels,
+            self.probabilities,
+            self.classes,
+            malignant=malignant,
+            malignant_threshold=malignant_threshold,
+        )
 
     def segmentation(self) -> SegmentationMetrics | None:
         """Metrics of the masks; None without a mask or a mask prediction."""
@@ -149,20 +156,6 @@ def collect(
 
 def _joined(arrays: list[NDArray[Any]], empty: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate(arrays) if arrays else empty
-
-
-def require_finite(output: ModelOutput) -> None:
-    """Make sure that a model's answer is one.
-
-    Raises:
-        DivergedError: It holds NaN or infinite values.
-    """
-    for name, tensor in output._asdict().items():
-        if tensor is not None and not torch.isfinite(tensor).all():
-            raise DivergedError(
-                f"the model's {name} hold NaN or infinite values; its weights have diverged, or the input is not "
-                "finite. Use earlier weights, and train with a lower learning rate or clip_grad_norm=1."
-            )
 
 
 def _overlap(mask_logits: Tensor, masks: Tensor) -> NDArray[np.int64]:

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from skinzoo.errors import ConfigError
+from skinzoo.explain.targets import Score
 from skinzoo.models import CamTarget, SkinModel, evaluation_mode
-from skinzoo.types import ModelOutput
 
 MIN_CELLS = 4
-Score = Callable[[ModelOutput], Tensor]
-
-
-def class_score(index: int) -> Score:
-    """The logit of one class, per image."""
-    return lambda output: cast("Tensor", output.logits)[:, index]
-
-
-def lesion_score(output: ModelOutput) -> Tensor:
-    """The mean mask logit over the predicted lesion (over the whole picture if none is predicted), per image.
-
-    Vinogradova, Dibrov, Myers (2020), "Towards interpretable semantic segmentation via gradient-weighted class
-    activation mapping".
-    """
-    logits = cast("Tensor", output.mask_logits).flatten(1)
-    inside = (logits > 0).to(logits.dtype)
-    inside = torch.where(inside.sum(1, keepdim=True) > 0, inside, torch.ones_like(inside))
-    return (logits * inside).sum(1) / inside.sum(1)
 
 
 def activation_map(model: SkinModel, images: Tensor, score: Score, *, others: Sequence[Tensor] = ()) -> Tensor:
@@ -63,7 +44,7 @@ def activation_map(model: SkinModel, images: Tensor, score: Score, *, others: Se
     with torch.inference_mode(False), torch.no_grad(), evaluation_mode(model):
         handle = target.layer.register_forward_hook(cut)
         try:
-            scores = score(model(images.clone(), *others))
+            scores = score(model(*map(_usable, (images, *others))))
             if not captured:
                 raise _unknown_layout(target, "a layer that the model does not call")
             (gradient,) = torch.autograd.grad(scores.sum(), captured[0])
@@ -94,8 +75,8 @@ def input_gradient(model: SkinModel, images: Tensor, score: Score, *, others: Se
         Maps (N, H, W) in [0, 1], each scaled to its own range.
     """
     with torch.inference_mode(False), torch.enable_grad(), evaluation_mode(model):
-        pixels = images.clone().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(score(model(pixels, *others)).sum(), pixels)
+        pixels = images.detach().clone().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(score(model(pixels, *map(_usable, others))).sum(), pixels)
     return _to_unit_range(gradient.abs().amax(1))
 
 
@@ -115,6 +96,11 @@ def channels_first(features: Tensor, target: CamTarget, image_size: tuple[int, i
             if (grid := _grid(shape[1] - prefix, image_size)) is not None:
                 return features[:, prefix:].transpose(1, 2).reshape(shape[0], shape[2], *grid)
     raise _unknown_layout(target, str(shape))
+
+
+def _usable(tensor: Tensor) -> Tensor:
+    """The same values, in a tensor that autograd takes: one made under `inference_mode` it refuses."""
+    return tensor.clone() if tensor.is_inference() else tensor
 
 
 def _unknown_layout(target: CamTarget, got: str) -> ConfigError:

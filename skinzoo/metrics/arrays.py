@@ -64,6 +64,37 @@ def same_length(first: int, second: int, *, what: str) -> None:
         raise ConfigError(f"{what} must be equally many; got {first} and {second}.")
 
 
+def ratio(part: NDArray[Any], whole: NDArray[Any], *, where: NDArray[np.bool_]) -> FloatArray:
+    """Part of the whole, elementwise over arrays of one shape; NaN where `where` is false."""
+    share: FloatArray = np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=where)
+    return share
+
+
+def run_sums(weights: FloatArray, order: IntArray, runs: IntArray, scratch: FloatArray | None = None) -> FloatArray:
+    """Sums of consecutive weights, once these are put in an order.
+
+    Args:
+        weights: Shape (B, N).
+        order: Which columns, in which order, (M,) with M <= N.
+        runs: Where each run begins in `order`, (R,), rising; the first begins at 0 and the last ends with M.
+        scratch: An array like `weights` that may be written to.
+
+    Returns:
+        Shape (B, R).
+    """
+    if not len(order):
+        return np.zeros((len(weights), 0))
+    if scratch is None or len(runs) == len(order):
+        sorted_weights = np.take(weights, order, axis=1)
+        if len(runs) == len(order):
+            return sorted_weights
+    else:
+        sorted_weights = scratch.reshape(-1)[: len(weights) * len(order)].reshape(len(weights), len(order))
+        np.take(weights, order, axis=1, out=sorted_weights, mode="clip")  # "raise" would copy once more
+    sums: FloatArray = np.add.reduceat(sorted_weights, runs, axis=1)
+    return sums
+
+
 def mean_of_defined(values: FloatArray) -> float:
     """Mean of the values that are not NaN; NaN if there is none."""
     defined = values[~np.isnan(values)]

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skinzoo.errors import ConfigError
 from skinzoo.metrics.arrays import FloatArray, IntArray, mean_of_defined
+from skinzoo.metrics.counts import count_scores
 
 NO_IMAGES = "no test images"
 NO_IMAGES_OF_CLASS = "no test images of this class"
@@ -55,26 +56,25 @@ def class_scores(confusion: ArrayLike) -> ClassScores:
     Raises:
         ConfigError: Not a square matrix of counts.
     """
-    counts = _counts(confusion)
-    hits = counts.diagonal()
+    counts = square_counts(confusion)
+    scores = count_scores(counts[None].astype(np.float64))
     support, predicted = counts.sum(axis=1), counts.sum(axis=0)
-    present, named = support > 0, predicted > 0
     missing = {"precision": NO_IMAGES_OF_CLASS, "recall": NO_IMAGES_OF_CLASS, "f1": NO_IMAGES_OF_CLASS}
     return ClassScores(
-        precision=_ratio(hits, predicted, where=present & named),
-        recall=_ratio(hits, support, where=present),
-        f1=_ratio(2 * hits, support + predicted, where=present),
+        precision=scores.precision[0],
+        recall=scores.recall[0],
+        f1=scores.f1[0],
         support=support,
         reasons=[
             dict(missing) if not p else {} if n else {"precision": NEVER_PREDICTED}
-            for p, n in zip(present, named, strict=True)
+            for p, n in zip(support > 0, predicted > 0, strict=True)
         ],
     )
 
 
 def accuracy(confusion: ArrayLike) -> float:
     """Share of images with the right class, in [0, 1]; NaN without images."""
-    counts = _counts(confusion)
+    counts = square_counts(confusion)
     total = int(counts.sum())
     return float(counts.trace() / total) if total else float("nan")
 
@@ -84,16 +84,12 @@ def balanced_accuracy(confusion: ArrayLike) -> float:
     return mean_of_defined(class_scores(confusion).recall)
 
 
-def macro_and_weighted(values: FloatArray, support: IntArray) -> tuple[float, float]:
-    """Plain and weighted mean over the classes with test images, undefined scores as 0; NaN without images."""
-    present = support > 0
-    if not present.any():
-        return float("nan"), float("nan")
-    counted = np.nan_to_num(values[present], nan=0.0)
-    return float(counted.mean()), float(np.average(counted, weights=support[present]))
+def square_counts(confusion: ArrayLike) -> IntArray:
+    """A confusion matrix as int64.
 
-
-def _counts(confusion: ArrayLike) -> IntArray:
+    Raises:
+        ConfigError: Not a square matrix of counts.
+    """
     counts: NDArray[Any] = np.asarray(confusion)
     square = counts.ndim == 2 and counts.shape[0] == counts.shape[1] > 0
     if not square or counts.dtype.kind not in "iu" or bool((counts < 0).any()):
@@ -102,8 +98,3 @@ def _counts(confusion: ArrayLike) -> IntArray:
             f"got {counts.dtype} of shape {counts.shape}."
         )
     return counts.astype(np.int64)
-
-
-def _ratio(part: IntArray, whole: IntArray, *, where: NDArray[np.bool_]) -> FloatArray:
-    ratio: FloatArray = np.divide(part, whole, out=np.full(len(part), np.nan), where=where)
-    return ratio

@@ -1,4 +1,4 @@
-"""Area under the ROC curve by ranks, and the curve itself.
+"""Area under the ROC curve, and the curve itself.
 
 The area is the probability that a random image of the class gets a higher score than a random other image, a tie
 counting one half (Hanley and McNeil 1982, doi 10.1148/radiology.143.1.7063747). It is undefined (NaN) where the class
@@ -7,7 +7,7 @@ or its complement has no test images.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from skinzoo.errors import ConfigError
 from skinzoo.metrics.arrays import FloatArray, class_indices, mean_of_defined, real_numbers, same_length
 from skinzoo.metrics.classification import NO_IMAGES_OF_CLASS
+from skinzoo.metrics.probabilities import binary_scores
+from skinzoo.metrics.ranked import area, curve_points, rank_scores
 
 NO_OTHER_IMAGES = "no test images of any other class"
 
@@ -66,7 +68,7 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
         >>> roc_auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
         0.75
     """
-    positive, numbers = _binary(labels, scores)
+    positive, numbers = binary_scores(labels, scores)
     return _auc(positive, numbers)
 
 
@@ -96,7 +98,7 @@ def roc_auc_ovr(labels: ArrayLike, probabilities: ArrayLike) -> OvrAuc:
 
 def roc_curve(labels: ArrayLike, scores: ArrayLike) -> RocCurve:
     """Sensitivity against 1 - specificity at every distinct score; arguments and errors as for `roc_auc`."""
-    positive, numbers = _binary(labels, scores)
+    positive, numbers = binary_scores(labels, scores)
     order = np.argsort(-numbers, kind="stable")
     ranked, hits = numbers[order], positive[order]
     last_of_tie = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], [True] * bool(len(ranked))))
@@ -121,31 +123,31 @@ def roc_curves_ovr(labels: ArrayLike, probabilities: ArrayLike, classes: Sequenc
         ConfigError: Shapes do not agree, or a score is NaN.
         LabelError: A label outside [0, C).
     """
+    chosen = defined_classes(labels, probabilities, classes)
+    return {name: roc_curve(positive, scores) for name, positive, scores in chosen}
+
+
+def defined_classes(
+    labels: ArrayLike, probabilities: ArrayLike, classes: Sequence[str]
+) -> Iterator[tuple[str, NDArray[np.bool_], FloatArray]]:
+    """Name, truth (N,) and scores (N,) of each class that has test images and others to tell it from.
+
+    Raises:
+        ConfigError: Shapes do not agree, or a score is NaN.
+        LabelError: A label outside [0, C).
+    """
     numbers = real_numbers(probabilities, what="probabilities", ndim=2)
     if numbers.shape[1] != len(classes):
         raise ConfigError(f"probabilities have {numbers.shape[1]} columns for {len(classes)} classes.")
     truth = class_indices(labels, len(classes), what="labels")
     same_length(len(truth), len(numbers), what="labels and rows of probabilities")
-    present = [c for c in range(len(classes)) if 0 < (truth == c).sum() < len(truth)]
-    return {classes[c]: roc_curve(truth == c, numbers[:, c]) for c in present}
-
-
-def _binary(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], FloatArray]:
-    numbers = real_numbers(scores, what="scores", ndim=1)
-    truth = class_indices(labels, 2, what="labels")
-    same_length(len(truth), len(numbers), what="labels and scores")
-    return truth == 1, numbers
+    for c, name in enumerate(classes):
+        if 0 < (positive := truth == c).sum() < len(truth):
+            yield name, positive, numbers[:, c]
 
 
 def _auc(positive: NDArray[np.bool_], scores: FloatArray) -> float:
-    num_positive = int(positive.sum())
-    num_negative = len(positive) - num_positive
-    if not num_positive or not num_negative:
-        return float("nan")
-    _, position, ties = np.unique(scores, return_inverse=True, return_counts=True)
-    average_rank = np.cumsum(ties) - (ties - 1) / 2
-    rank_sum = float(average_rank[position][positive].sum())
-    return (rank_sum - num_positive * (num_positive + 1) / 2) / (num_positive * num_negative)
+    return float(area(curve_points(rank_scores(positive, scores), np.ones((1, len(scores)))))[0])
 
 
 def _share(counts: NDArray[np.int64], total: int) -> FloatArray:

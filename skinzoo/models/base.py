@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from skinzoo.errors import ConfigError
+from skinzoo.errors import ConfigError, DivergedError
 from skinzoo.models.calibration import Calibration, OperatingPoints
 from skinzoo.models.metadata import MetadataEncoder
 from skinzoo.models.provenance import TrainingRecord
@@ -24,13 +24,28 @@ if TYPE_CHECKING:
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode; afterwards it is in the mode that it was in."""
-    training = model.training
+    """The model in evaluation mode; afterwards each of its modules is in the mode that it was in."""
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         yield
     finally:
-        model.train(training)
+        for module, training in modes:
+            module.training = training
+
+
+def require_finite(output: ModelOutput) -> None:
+    """Make sure that a model's answer is one.
+
+    Raises:
+        DivergedError: It holds NaN or infinite values.
+    """
+    for name, tensor in output._asdict().items():
+        if tensor is not None and not torch.isfinite(tensor).all():
+            raise DivergedError(
+                f"the model's {name} hold NaN or infinite values; its weights have diverged, or the input is not "
+                "finite. Use earlier weights, and train with a lower learning rate or clip_grad_norm=1."
+            )
 
 
 @dataclass(frozen=True)
@@ -156,7 +171,7 @@ class SkinModel(nn.Module):
 
     def cam_targets(self) -> list[CamTarget]:
         """Where Grad-CAM can look in this model, the deepest layer first."""
-        raise NotImplementedError
+        raise ConfigError(f"{self.config.architecture} names no layer that Grad-CAM could look at; use saliency.")
 
     def train(self, mode: bool = True) -> SkinModel:
         """Switch to training; frozen modules stay in evaluation mode."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor
 from skinzoo.errors import ConfigError
 
 METHODS = ("temperature", "vector")
+_LIMIT, _HUGE = 1e6, 1e300
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,12 @@ class Calibration:
 
     Attributes:
         method: `"temperature"` or `"vector"`.
-        scale: One positive number, or one for each class.
-        bias: One number for each class; empty for none.
+        scale: One positive number, or one for each class, from 1e-6 to 1e6.
+        bias: One number for each class, from -1e6 to 1e6; empty for none.
         source: What it was fitted on, in words.
+
+    Raises:
+        ConfigError: A value of another kind, out of range, or more or fewer of them than the method has.
     """
 
     method: str
@@ -36,24 +39,31 @@ class Calibration:
 
     def __post_init__(self) -> None:
         for name in ("scale", "bias"):
-            try:
-                numbers = tuple(float(v) for v in getattr(self, name))
-            except (TypeError, ValueError) as error:
-                raise ConfigError(f"Calibration: {name} must be a list of numbers ({error}).") from error
-            object.__setattr__(self, name, numbers)
-        if self.method not in METHODS or not self.scale or not all(map(math.isfinite, (*self.scale, *self.bias))):
-            raise ConfigError(f"Calibration: method must be one of {METHODS}, with finite numbers; got {self}.")
+            object.__setattr__(self, name, _numbers(f"Calibration: {name}", getattr(self, name)))
         shape = (len(self.scale), len(self.bias))
-        if min(self.scale) <= 0 or (shape != (1, 0) if self.method == "temperature" else shape[0] != shape[1]):
+        fits = {"temperature": shape == (1, 0), "vector": shape[0] == shape[1] > 0}
+        if not isinstance(self.method, str) or not fits.get(self.method, False):
             raise ConfigError(
-                "Calibration: temperature takes one positive scale and no bias, vector a positive scale and a bias for "
-                f"each class; got {self}."
+                "Calibration: method 'temperature' takes one scale and no bias, 'vector' a scale and a bias for each "
+                f"class; got {self.method!r} with {shape[0]} scales and {shape[1]} biases."
             )
+        # beyond these limits, logits of an ordinary size would overflow
+        if not all(1 / _LIMIT <= v <= _LIMIT for v in self.scale) or not all(abs(v) <= _LIMIT for v in self.bias):
+            raise ConfigError(
+                "Calibration: scales must lie in [1e-6, 1e6] and biases in [-1e6, 1e6]; "
+                f"got {self.scale[:8]} and {self.bias[:8]}."
+            )
+        if not isinstance(self.source, str):
+            raise ConfigError(f"Calibration: source must be a text; got {self.source!r}.")
 
     @property
     def temperature(self) -> float:
         """The temperature that logits are divided by; NaN for vector scaling."""
         return 1 / self.scale[0] if self.method == "temperature" else float("nan")
+
+    def __str__(self) -> str:
+        what = f"temperature {self.temperature:.3g}" if self.method == "temperature" else "vector scaling"
+        return f"calibrated by {what}{f', fitted on {self.source}' if self.source else ''}"
 
     def apply(self, logits: Tensor) -> Tensor:
         """Calibrated logits.
@@ -96,6 +106,9 @@ class OperatingPoints:
         abstain_below: A prediction whose highest probability lies below this is left to a human; None for none.
         rule: How they were chosen, in words.
         source: What they were chosen on, in words.
+
+    Raises:
+        ConfigError: A value of another kind, or a threshold outside [0, 1].
     """
 
     per_class: Mapping[str, float] = field(default_factory=dict)
@@ -105,17 +118,20 @@ class OperatingPoints:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.per_class, Mapping):
+        if not isinstance(self.per_class, Mapping) or not all(isinstance(code, str) for code in self.per_class):
             raise ConfigError(f"OperatingPoints: per_class must map class codes to thresholds; got {self.per_class!r}.")
-        named = {**self.per_class, "malignant": self.malignant, "abstain_below": self.abstain_below}
-        for name, value in named.items():
-            optional = value is None and name in ("malignant", "abstain_below")
-            if not optional and not (isinstance(value, int | float) and 0 <= value <= 1):
-                raise ConfigError(f"OperatingPoints: the threshold of {name} must lie in [0, 1]; got {value!r}.")
+        thresholds = {code: _share(f"class {code}", value) for code, value in self.per_class.items()}
+        object.__setattr__(self, "per_class", thresholds)
+        for name in ("malignant", "abstain_below"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _share(name, value))
+        for name in ("rule", "source"):
+            if not isinstance(getattr(self, name), str):
+                raise ConfigError(f"OperatingPoints: {name} must be a text; got {getattr(self, name)!r}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self) | {"per_class": dict(self.per_class)}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> OperatingPoints:
@@ -128,3 +144,17 @@ class OperatingPoints:
             return cls(**values)
         except TypeError as error:
             raise ConfigError(f"OperatingPoints: {error}.") from error
+
+
+def _numbers(what: str, values: object) -> tuple[float, ...]:
+    if not isinstance(values, list | tuple) or any(
+        isinstance(v, bool) or not isinstance(v, int | float) or not -_HUGE < v < _HUGE for v in values
+    ):
+        raise ConfigError(f"{what} must be a list of finite numbers; got {values!r:.200}.")
+    return tuple(float(v) for v in values)
+
+
+def _share(what: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigError(f"OperatingPoints: the threshold of {what} must lie in [0, 1]; got {value!r}.")
+    return float(value)

@@ -11,6 +11,8 @@ from skinzoo.registry import Registry, accepted_options
 from skinzoo.taxonomy import LabelSpace
 from skinzoo.types import InputSpec, Task
 
+LOCAL_PREFIX = "local-dir:"
+
 
 @dataclass(frozen=True)
 class BuildRequest:
@@ -23,6 +25,9 @@ class BuildRequest:
         image_size: Height and width; None for the architecture's own.
         input_spec: Overrides everything about the input; None for the architecture's own.
         options: The options as given, kept in the configuration.
+        start_weights: False if trained weights follow, as they do for a saved model.
+        build: Builds another architecture from checked values (`skinzoo.models.factory.build`), for models made of
+            models.
     """
 
     architecture: str
@@ -31,6 +36,8 @@ class BuildRequest:
     image_size: tuple[int, int] | None = None
     input_spec: InputSpec | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    start_weights: bool = True
+    build: Callable[..., SkinModel] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -48,13 +55,13 @@ class ModelEntry:
 
     Attributes:
         build: Builds it: `build(request, **fixed, **options)`.
-        task: What it predicts.
+        task: What it predicts; None where that depends on the models it is made of, as its label space does.
         summary: One line for tables.
         fixed: Arguments that the name stands for, such as the backbone; the caller cannot change them.
     """
 
     build: Callable[..., SkinModel]
-    task: Task
+    task: Task | None
     summary: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
 

@@ -13,16 +13,15 @@ import timm
 import torch
 
 from skinzoo.errors import ConfigError
-from skinzoo.models import metadata_classifier, simple_cnn, unet  # noqa: F401 - they register their models
+from skinzoo.models import ensemble, metadata_classifier, simple_cnn, unet  # noqa: F401 - they register their models
 from skinzoo.models.base import SkinModel
-from skinzoo.models.catalogue import MODELS, BuildRequest, ModelEntry
+from skinzoo.models.catalogue import LOCAL_PREFIX, MODELS, BuildRequest, ModelEntry
 from skinzoo.models.classifier import FORMS, resolve_entry
 from skinzoo.models.pretrained import load_pretrained, load_weights, trained_input_spec
 from skinzoo.registry import check_options
 from skinzoo.taxonomy import ISIC2018, LABEL_SPACES, LabelSpace
 from skinzoo.types import InputSpec, Task
 
-LOCAL_PREFIX = "local-dir:"
 MAX_CLASSES = 10_000
 SMALL = 96
 _FACETS = ("family", "strategy")
@@ -107,11 +106,14 @@ def create_model(
         raise ConfigError("models cannot be loaded from the Hub yet; download the folder and use local-dir:<folder>.")
     if image_size is not None and input_spec is not None:
         raise ConfigError("give image_size or input_spec, not both; an InputSpec has its own size.")
+    task = resolve_entry(name)[1].task
+    if weights is not None and task is None:
+        raise ConfigError(f"{name} gets its weights with its members; load a saved one by {LOCAL_PREFIX}<folder>.")
     if weights is not None and image_size is None and input_spec is None:
         input_spec = trained_input_spec(Path(weights))
     model = build(
         name,
-        label_space=_label_space(name, resolve_entry(name)[1].task, num_classes, label_space),
+        label_space=_label_space(name, task, num_classes, label_space),
         image_size=_size(image_size),
         input_spec=input_spec,
         seed=seed,
@@ -136,14 +138,15 @@ def build(
     """Build an architecture from checked values; without `start_weights` if trained ones follow."""
     architecture, entry = resolve_entry(name)
     check_options(options, [*entry.options, *_GENERAL], of=architecture)
-    if entry.task.has_labels != (label_space is not None):
+    if entry.task is not None and entry.task.has_labels != (label_space is not None):
         raise ConfigError(f"{architecture} {'needs' if entry.task.has_labels else 'takes no'} label space.")
     if label_space is not None and len(label_space) > MAX_CLASSES:
         raise ConfigError(f"{len(label_space)} classes are more than the {MAX_CLASSES} that a model may have.")
     kept = {k: v for k, v in options.items() if k != "backbone_weights"}  # of no use to whoever loads the model
     if not start_weights and "backbone_weights" in entry.options:
         options = kept | {"backbone_weights": None}
-    request = BuildRequest(architecture, entry.task, label_space, image_size, input_spec, kept)
+    task = entry.task or Task.MULTITASK  # a model made of models has its members' task
+    request = BuildRequest(architecture, task, label_space, image_size, input_spec, kept, start_weights, build)
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(_seed(seed))
@@ -158,7 +161,7 @@ def _check_size(model: SkinModel) -> None:
     if min(height, width) < SMALL:
         try:
             with torch.no_grad():
-                model(torch.zeros(1, 3, height, width))
+                model(torch.zeros(1, 3, height, width, device=model.device))
         except RuntimeError as error:
             raise ConfigError(
                 f"{model.config.architecture} cannot work at {height} x {width} pixels; use a larger image_size."
@@ -166,9 +169,11 @@ def _check_size(model: SkinModel) -> None:
 
 
 def _label_space(
-    name: str, task: Task, num_classes: int | None, label_space: LabelSpace | str | Sequence[str] | None
+    name: str, task: Task | None, num_classes: int | None, label_space: LabelSpace | str | Sequence[str] | None
 ) -> LabelSpace | None:
-    if not task.has_labels:
+    if task is None and num_classes is None and label_space is None:
+        return None
+    if task is not None and not task.has_labels:
         if num_classes is not None or label_space is not None:
             raise ConfigError(f"{name} only segments: it takes neither num_classes nor label_space.")
         return None

@@ -163,6 +163,9 @@ def _load_companions(model: SkinModel, folder: Path, config: dict[str, Any]) -> 
         model.training_record = TrainingRecord.from_dict(_read_json(record)) if record.is_file() else None
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{folder} cannot be used: {error}") from error
+    points = model.operating_points
+    if points is not None and (unknown := sorted(set(points.per_class) - set(model.label_space or ()))):
+        raise WeightsError(f"{folder / CONFIG_NAME} has thresholds for {unknown}, not among the model's classes.")
     biases, classes = len(model.calibration.bias) if model.calibration else 0, len(model.label_space or ())
     if biases not in (0, classes):
         raise WeightsError(f"{folder / CONFIG_NAME} has a calibration of {biases} classes for a model of {classes}.")

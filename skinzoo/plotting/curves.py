@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from skinzoo.errors import ConfigError
-from skinzoo.plotting.style import FEW, INK, QUIET, TEXT_SIZE, heading, new_figure, quiet_axes
+from skinzoo.plotting.style import FEW, INK, MARKERS, QUIET, TEXT_SIZE, heading, new_figure, place, quiet_axes
 
 FloatArray = NDArray[np.float64]
 
@@ -69,15 +69,13 @@ def learning_curves(
         known = ", ".join(metric for names in _PANELS.values() for metric in names)
         raise ConfigError(f"the history holds nothing to draw: {sorted(columns)}. Known, with train_ or val_: {known}.")
 
-    num_columns = 2 if len(panels) == 4 else min(len(panels), 3)
+    num_columns = min(len(panels), 2)  # a third would make the text too small on a page
     num_rows = -(-len(panels) // num_columns)
-    figure = new_figure(4.3 * num_columns, 3.3 * num_rows, pad=0.1)
-    axes = figure.subplots(num_rows, num_columns, squeeze=False).ravel()
-    for ax, (title, series) in zip(axes, panels.items(), strict=False):
+    figure = new_figure(3.8 * num_columns, 2.8 * num_rows + 0.05, pad=None)
+    for k, (title, series) in enumerate(panels.items()):
+        ax = place(figure, 0.6 + 3.8 * (k % num_columns), 0.6 + 2.8 * (k // num_columns), 3.05, 1.75)
         _draw(ax, title, x, series, best_epoch)
         ax.set_xlabel(x_name, fontsize=TEXT_SIZE, color=QUIET)
-    for ax in axes[len(panels) :]:
-        ax.remove()
     return figure
 
 
@@ -86,31 +84,36 @@ def _draw(ax: Axes, title: str, x: FloatArray, series: list[_Series], best: floa
     heading(ax, title, pad=22)
     metrics = list(dict.fromkeys(s.metric for s in series))
     splits = list(dict.fromkeys(s.split for s in series))
-    by_split = len(metrics) == 1  # colour tells the splits apart, else the metrics
+    by_split = len(metrics) == 1  # colour tells the splits apart, else the metrics; dashes and markers say it again
     for s in series:
         colour = FEW[splits.index(s.split)] if by_split else FEW[metrics.index(s.metric)]
         known = ~np.isnan(s.values)
-        style = _SPLITS["" if by_split else s.split]
-        marker: dict[str, Any] = {"marker": "o", "markersize": 3.2} if known.sum() <= 30 else {}
+        style = _SPLITS[s.split]
+        marker: dict[str, Any] = {"marker": MARKERS[metrics.index(s.metric)], "markersize": 3.2}
+        marker["markevery"] = max(1, int(known.sum()) // 30)
         label = f"{s.split} {s.metric}".strip()
         ax.plot(x[known], s.values[known], color=colour, label=label, **style, **marker)
     if len(series) > 1:
         keys: list[tuple[str, str, dict[str, Any]]]
-        keys = [(name or "all", FEW[i], {}) for i, name in enumerate(splits if by_split else metrics)]
+        if by_split:
+            keys = [(name or "all", FEW[i], _SPLITS[name]) for i, name in enumerate(splits)]
+        else:
+            keys = [(name, FEW[i], {"marker": MARKERS[i], "markersize": 3.2}) for i, name in enumerate(metrics)]
         if not by_split and len(splits) > 1:
             keys += [(split or "all", QUIET, _SPLITS[split]) for split in splits]
         handles = [Line2D([], [], color=colour, label=label, **style) for label, colour, style in keys]
+        crowded = len(handles) > 4
         ax.legend(
             handles=handles,
             loc="lower left",
             bbox_to_anchor=(-0.01, 1.0),
             ncols=len(handles),
             frameon=False,
-            fontsize=TEXT_SIZE,
+            fontsize=7.5 if crowded else TEXT_SIZE,
             labelcolor=INK,
-            handlelength=1.8,
-            columnspacing=1.1,
-            handletextpad=0.5,
+            handlelength=1.3 if crowded else 1.8,
+            columnspacing=0.6 if crowded else 1.1,
+            handletextpad=0.4 if crowded else 0.5,
             borderaxespad=0.2,
             borderpad=0.1,
         )

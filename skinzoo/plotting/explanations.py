@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from skinzoo.errors import ConfigError
+from skinzoo.plotting.layout import plain_texts
 from skinzoo.plotting.style import (
     INK,
     QUIET,
@@ -83,7 +84,7 @@ def explanation_panel(image: ArrayLike, heatmap: ArrayLike, title: str = "") -> 
     bar.set_label("relevance", fontsize=TEXT_SIZE, color=QUIET, labelpad=-10)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, labelsize=TEXT_SIZE, labelcolor=INK)
-    return figure
+    return plain_texts(figure)
 
 
 def _checked_heatmap(heatmap: ArrayLike, image: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from skinzoo.errors import ConfigError
+from skinzoo.plotting.layout import plain_texts
 from skinzoo.plotting.style import INK, TEXT_SIZE, checked_image, new_figure, picture_axes, place, wrapped
 
 
@@ -28,10 +29,10 @@ def picture_grid(images: Sequence[ArrayLike], captions: Sequence[str], *, column
             f"{len(captions)} captions, columns={columns}."
         )
     pictures = [checked_image(image, what=f"image {k}") for k, image in enumerate(images)]
-    texts = ["\n".join(wrapped(caption.split("\n"), 30)) for caption in captions]
+    texts = ["\n".join(wrapped(caption.split("\n"), 24)) for caption in captions]
     across = min(columns, len(pictures))
     down = -(-len(pictures) // across)
-    width, gap = 2.3, 0.1
+    width, gap = 1.72, 0.1
     tallest = width * min(2.0, max(p.shape[0] / p.shape[1] for p in pictures))
     step = tallest + 0.16 * max(text.count("\n") + 1 for text in texts) + 2 * gap
     figure = new_figure(across * (width + gap) + gap, down * step, pad=None)
@@ -41,4 +42,4 @@ def picture_grid(images: Sequence[ArrayLike], captions: Sequence[str], *, column
         picture_axes(ax)
         ax.imshow(picture)
         ax.set_xlabel(text, fontsize=TEXT_SIZE - 0.5, color=INK, loc="left", linespacing=1.3)
-    return figure
+    return plain_texts(figure)

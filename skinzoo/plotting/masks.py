@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from skinzoo.errors import ConfigError
 from skinzoo.metrics.segmentation import dice_iou
+from skinzoo.plotting.inputs import numbers
+from skinzoo.plotting.layout import plain_texts
 from skinzoo.plotting.style import (
     INK,
     LABEL_SIZE,
@@ -29,6 +31,29 @@ from skinzoo.plotting.style import (
 )
 
 _BRIGHT_TRUTH, _BRIGHT_PREDICTION = "#19f29b", "#ff3ed1"  # lines on skin need more light than areas on paper
+
+
+def best_median_worst(scores: ArrayLike, *, each: int = 1) -> list[tuple[int, str]]:
+    """Which images to show of many: the best, those around the median, the worst, each position once.
+
+    Args:
+        scores: Dice or IoU of each image, shape (N,); NaNs are left out.
+        each: How many of each kind.
+
+    Returns:
+        Positions with a title such as `"worst, 0.312"`, from the best to the worst; fewer where there are fewer images.
+
+    Raises:
+        ConfigError: No defined score, or `each` below 1.
+    """
+    given = numbers(scores, what="scores")
+    ranked = [int(k) for k in np.argsort(-given, kind="stable") if not np.isnan(given[k])]
+    if not ranked or each < 1:
+        raise ConfigError(f"need at least one defined score and each >= 1; got {len(ranked)} scores, each={each}.")
+    middle = max((len(ranked) - each) // 2, 0)
+    parts = {"best": ranked[:each], "worst": ranked[-each:], "median": ranked[middle : middle + each]}
+    kinds = {k: kind for kind, chosen in reversed(parts.items()) for k in chosen}  # best wins over worst over median
+    return [(k, f"{kinds[k]}, {given[k]:.3f}") for k in ranked if k in kinds]
 
 
 def segmentation_panels(
@@ -58,7 +83,7 @@ def segmentation_panels(
         raise ConfigError(f"images, truths, predictions and titles must be equally many, at least one; got {lengths}.")
     rows = [_checked(i, k, t, p) for k, (i, t, p) in enumerate(zip(images, truths, predictions, strict=True))]
 
-    width, gap, text = 2.3, 0.1, 0.3
+    width, gap, text = 1.76, 0.08, 0.3
     heights = [width * min(2.0, image.shape[0] / image.shape[1]) for image, _, _ in rows]
     tops = [text + sum(heights[:k]) + text * k for k in range(len(rows))]
     figure = new_figure(4 * width + 5 * gap, text + sum(heights) + text * len(rows) + 0.25, pad=None)
@@ -87,7 +112,7 @@ def segmentation_panels(
         fontsize=TEXT_SIZE,
         labelcolor=INK,
     )
-    return figure
+    return plain_texts(figure)
 
 
 def _checked(

@@ -34,10 +34,19 @@ FEW = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 MANY = ("#332288", "#cc6677", "#117733", "#88ccee", "#882255", "#ddcc77", "#44aa99", "#aa4499", "#999933")
 """Paul Tol's muted scheme (2021), for up to nine classes."""
 
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
-"""Line styles, one for each round through the colours."""
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+"""Line styles; four of them with nine colours give 36 looks."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P")
+"""One for each colour of `FEW`, for those who cannot tell the colours apart."""
 
 TITLE_SIZE, LABEL_SIZE, TEXT_SIZE = 11.0, 9.5, 8.5
+
+
+def line_look(index: int, num_series: int) -> dict[str, Any]:
+    """Colour and line style of a series; both differ between neighbours, and no two of 36 series look alike."""
+    colours = FEW if num_series <= len(FEW) else MANY
+    return {"color": colours[index % len(colours)], "linestyle": DASHES[index % len(DASHES)]}
 
 
 def new_figure(width: float, height: float, *, pad: float | None = 0.05) -> Figure:
@@ -57,6 +66,14 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
     """Axes at a distance from the left and upper edge of the figure, all in inches."""
     across, down = figure.get_size_inches()
     return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
+
+
+def size_in_inches(ax: Axes) -> tuple[float, float]:
+    """Width and height of a panel."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    (across, down), box = figure.get_size_inches(), ax.get_position()
+    return float(across * box.width), float(down * box.height)
 
 
 def quiet_axes(ax: Axes, *, grid: Literal["x", "y", "both"] | None = None) -> None:

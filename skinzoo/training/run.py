@@ -20,6 +20,7 @@ from skinzoo.datasets.loading import CountedBatchSampler
 from skinzoo.devices import move
 from skinzoo.errors import ConfigError
 from skinzoo.evaluation.inference import collect
+from skinzoo.evaluation.recording import record_training
 from skinzoo.models import SkinModel
 from skinzoo.training.callbacks import BestWeights, Callback, EarlyStopping, Printer, Writer
 from skinzoo.training.checkpoint import Checkpoint, CheckpointStore
@@ -75,6 +76,8 @@ class Run:
         )
         trainer.model.to(engine.device, memory_format=layout)  # type: ignore[call-overload]
         trainer.loss.to(engine.device)
+        trainer.model.calibration = trainer.model.operating_points = None  # they were fitted to other weights
+        trainer.model.training_record = record_training(train, val, earlier=trainer.model.training_record)
         self.stepper = Stepper(trainer.model, trainer.loss, c, engine)
         self.loader = self._loader(train, training=True)
         self.val_loader = self._loader(val, training=False) if val is not None else None
@@ -124,7 +127,8 @@ class Run:
             return None
         if not self.config.force:
             before = dict(found.values["identity"])
-            before["config"] = as_plain(type(self.config)().to_dict()) | before["config"]  # older than a setting: its default
+            defaults = as_plain(type(self.config)().to_dict())  # of settings that the checkpoint is older than
+            before["config"] = defaults | before["config"]
             check_same_run(folder, before, self.identity)
         if changes := environment_changes(found.values["environment"], environment(self.engine)):
             warnings.warn(f"going on, but not bit for bit as if uninterrupted: {'; '.join(changes)}.", stacklevel=2)

@@ -34,6 +34,7 @@ PARAMETERS = {
     "multitask_resnet18": 14_328_209 + 512 * 7 + 7,
     "multitask_resnet34": 24_436_369 + 512 * 7 + 7,
     "multitask_resnet50": 32_521_105 + 2048 * 7 + 7,
+    "ensemble": 3_330_503 + 14_328_209 + 512 * 7 + 7,
 }
 
 
@@ -45,6 +46,8 @@ def build(name: str, **options) -> SkinModel:
         options["backbone_weights"] = None
     if "metadata" in skinzoo.model_info(name).options:
         options["metadata"] = METADATA
+    if "members" in skinzoo.model_info(name).options:
+        options["members"] = [build("simple_cnn", image_size=32), build("multitask_resnet18", image_size=64)]
     if not any(name.startswith(fixed) for fixed in ("vit", "swin")):
         options.setdefault("image_size", 64)
     return skinzoo.create_model(name, seed=0, **options)
@@ -80,11 +83,15 @@ def test_model_contract(name, tmp_path):
         assert output.mask_logits.shape == (2, 1, height, width)
     assert all(torch.isfinite(t).all() for t in output if t is not None)
 
-    # Grad-CAM: right shape and range, gradients and mode as before, another score gives another map
+    # Grad-CAM: right shape and range, gradients and mode as before; of an ensemble's members, one by one
     score = class_score(0) if model.task.has_labels else lesion_score
-    heat = activation_map(model, images, score)
-    assert heat.shape == (2, height, width)
-    assert 0 <= heat.min() <= heat.max() <= 1
+    if name == "ensemble":
+        with pytest.raises(skinzoo.errors.ConfigError, match=r"one by one: model\.members\[0\]"):
+            activation_map(model, images, score)
+    for part in getattr(model, "members", [model]):
+        heat = activation_map(part, pictures(part), score)
+        assert heat.shape == (2, *part.input_spec.size)
+        assert 0 <= heat.min() <= heat.max() <= 1
     assert all(p.grad is None for p in model.parameters())
     assert not any(m._forward_hooks for m in model.modules())
     assert not model.training

@@ -15,6 +15,7 @@ import skinzoo
 from skinzoo.datasets import LeakageWarning, Records
 from skinzoo.errors import ConfigError, DivergedError, EmptyLoaderError, LabelError, UnknownNameError
 from skinzoo.evaluation.inference import collect, metric_names
+from skinzoo.evaluation.page import render_page
 from skinzoo.models import ModelConfig, SkinModel
 from skinzoo.taxonomy import ISIC2018, LabelSpace
 from skinzoo.types import IGNORE_INDEX, Batch, InputSpec, ModelOutput, Task
@@ -52,7 +53,11 @@ def test_a_perfect_model_scores_one(data):
     logits = torch.nn.functional.one_hot(torch.tensor(data.records.labels), 7).float() * 30
     report = skinzoo.evaluate(Oracle(Task.MULTITASK, logits, truth_masks(data)), data, batch_size=5)
     assert not report.undefined
-    assert all(value == pytest.approx(1.0, abs=1e-9) for value in report.values.values())
+    other = {
+        "malignant/pauc_80": 0.2,
+        **dict.fromkeys(("ece", "ece_adaptive", "classwise_ece", "brier", "nll", "aurc"), 0),
+    }
+    assert report.values == pytest.approx(dict.fromkeys(report.values, 1.0) | other, abs=1e-9)
     assert not [e for e in report.examples if e.kind == "mistake"]
 
 
@@ -75,7 +80,8 @@ def test_known_mistakes_give_known_figures(data):
     assert mistakes == [data.records.ids[wrong[1]], data.records.ids[wrong[0]]]
     panels = [e for e in report.examples if e.kind == "range"]
     assert len(panels) == 4
-    assert panels[0].id == data.records.ids[3], "the worst comes first"
+    assert panels[-1].id == data.records.ids[3], "the worst comes last"
+    assert (panels[0].remark, panels[-1].remark) == ("best, Dice 1.000", "worst, Dice 0.000")
 
 
 def test_a_leaky_split_is_told_in_the_report(data):
@@ -86,7 +92,7 @@ def test_a_leaky_split_is_told_in_the_report(data):
     fact = f"{100 * test.exposure.share:.1f} % of these images show a lesion of the training part"
     assert report.facts["exposed to training"] == fact
     assert fact in report.text()
-    assert fact in skinzoo.evaluation.page.render_page(report, [])
+    assert fact in render_page(report, [])
     assert "exposed to training" not in skinzoo.evaluate(oracle, data.split((0.5, 0.5))[1]).facts
 
 
@@ -98,7 +104,7 @@ def test_a_class_without_images_is_undefined_with_its_reason(data):
     assert math.isnan(report.classification.per_class["BCC"]["auc"])
     assert report.undefined["BCC/auc"] == report.undefined["BCC/f1"] == "no test images of this class"
     assert "no test images" in report.text()
-    assert "no test images" in skinzoo.evaluation.page.render_page(report, [])
+    assert "no test images" in render_page(report, [])
     assert json.dumps(report.to_dict())
 
 
@@ -118,11 +124,11 @@ def test_partial_labels_and_masks_are_left_out_and_counted(data):
 def test_a_segmenter_is_reported_without_classes(data, tmp_path):
     report = skinzoo.evaluate(Oracle(Task.SEGMENTATION, masks=truth_masks(data)), data)
     assert report.classification is None
-    assert list(report.values) == ["dice", "iou", "dice_pooled", "iou_pooled"]
+    assert list(report.values) == ["dice", "iou", "dice_pooled", "iou_pooled", "thresholded_jaccard"]
     report.save(tmp_path)
     assert not (tmp_path / "confusion_matrix.png").exists()
     with (tmp_path / "predictions.csv").open() as file:
-        assert next(csv.reader(file)) == ["id", "dice", "iou"]
+        assert next(csv.reader(file))[:5] == ["id", "group", "label", "dice", "iou"]
 
 
 def partial_batches(sizes):
@@ -198,21 +204,27 @@ def test_save_writes_a_page_that_needs_nothing_else(data, tmp_path):
     history.rows = [{"step": 1.0, "epoch": 1.0, "lr": 0.1, "train_loss": 2.0, "seconds": 1.0}]
     report.add_figure("Learning curves", history.figure(), "how it went")
     index = report.save(tmp_path / "new" / "report")
-    assert {p.name for p in index.parent.iterdir()} == {
+    pictures = {p.stem for p in index.parent.glob("*.png")}
+    assert pictures == {p.stem for p in index.parent.glob("*.svg")}
+    assert {p.name for p in index.parent.iterdir()} - {f"{p}.{s}" for p in pictures for s in ("png", "svg")} == {
         "index.html",
         "report.json",
+        "report.md",
         "classification_report.txt",
         "predictions.csv",
-        "confusion_matrix.png",
-        "confident_mistakes.png",
-        "segmentation_panels.png",
-        "learning_curves.png",
     }
+    assert {
+        "confusion_matrix",
+        "confident_mistakes",
+        "segmentation_panels",
+        "learning_curves",
+        "reliability",
+    } <= pictures
     page = Page()
     page.feed(index.read_text("utf-8"))
-    assert page.tags.count("img") == 4
-    assert all(s.startswith("data:image/png;base64,") for s in page.sources)
-    assert "script" not in page.tags
+    assert page.tags.count("img") == len(pictures)
+    assert all(re.match(r"data:image/(png|svg\+xml);base64,|#", s) for s in page.sources)
+    assert page.tags.count("script") == 1, "the one that sorts tables"
     for path in index.parent.glob("*.png"):
         with Image.open(path) as picture:
             assert picture.width > 300
@@ -240,7 +252,7 @@ def test_names_from_the_data_are_escaped(data, tmp_path):
     copy.label_space = evil
     report = skinzoo.evaluate(Oracle(Task.CLASSIFICATION, torch.eye(7), label_space=evil), copy)
     text = report.save(tmp_path).read_text("utf-8")
-    assert "<script>" not in text
+    assert "<script>alert" not in text
     assert "&lt;script&gt;" in text
 
 
@@ -281,11 +293,13 @@ def test_report_details(data, tmp_path):
     with pytest.raises(UnknownNameError, match="did you mean 'macro_f1'"):
         _ = report["macro_F1"]
     figure = report.pictures()[0].figure
+    with pytest.raises(ConfigError, match="to_dict"):
+        report.attach("nothing", 3)
     for title in ("Confusion matrix", "混同行列", "混同行列"):
         report.add_figure(title, figure)
     report.save(tmp_path / "report")
     names = {p.name for p in (tmp_path / "report").glob("*.png")}
-    assert names == {"confusion_matrix.png", "confusion_matrix_2.png", "figure.png", "figure_2.png"}
+    assert {"confusion_matrix.png", "confusion_matrix_2.png", "figure.png", "figure_2.png"} <= names
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="is a file"):
         report.save(tmp_path / "file")

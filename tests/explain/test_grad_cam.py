@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 import skinzoo
 from skinzoo.errors import ConfigError, DatasetNotFoundError, ImageDecodeError, LabelError
-from skinzoo.explain.activation import activation_map, choose_target, class_score, input_gradient, lesion_score
+from skinzoo.explain.activation import activation_map, choose_target, input_gradient
+from skinzoo.explain.targets import class_score, lesion_score
 from skinzoo.types import InputSpec, ModelOutput
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import torch
-from toy import CrashAt, Crash, toy_run
+from toy import Crash, CrashAt, toy_run
 
 import skinzoo
 from skinzoo.models import Calibration, OperatingPoints

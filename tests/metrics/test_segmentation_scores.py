@@ -76,10 +76,18 @@ def test_summary_has_means_over_images_and_over_pixels():
     assert (metrics.num_samples, metrics.num_empty, metrics.undefined) == (3, 2, {})
 
 
+def test_an_iou_below_the_threshold_counts_nothing_in_the_thresholded_jaccard():
+    both, truth, predicted = [65, 64, 100, 0, 0], [100, 100, 100, 0, 5], [65, 64, 100, 0, 0]
+    metrics = segmentation_metrics(both, truth, predicted)
+    assert metrics.values["thresholded_jaccard"] == pytest.approx((0.65 + 0 + 1 + 1 + 0) / 5, abs=1e-15)
+    assert metrics.values["iou"] == pytest.approx((0.65 + 0.64 + 1 + 1 + 0) / 5, abs=1e-15)
+
+
 def test_no_images_is_undefined_with_a_reason():
     metrics = segmentation_metrics([], [], [])
     assert np.isnan(list(metrics.values.values())).all()
-    assert set(metrics.undefined) == set(metrics.values) == {"dice", "iou", "dice_pooled", "iou_pooled"}
+    names = {"dice", "iou", "dice_pooled", "iou_pooled", "thresholded_jaccard"}
+    assert set(metrics.undefined) == set(metrics.values) == names
     assert set(metrics.undefined.values()) == {"no test images with a mask"}
 
 

@@ -1,27 +1,58 @@
-"""What `predict` and the explanations accept: paths, folders, arrays, Pillow images, samples."""
+"""What `predict` and the explanations accept: paths, folders, archives, arrays, Pillow images, samples.
+
+An archive's pictures are read one after the other, without unpacking it.
+"""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from skinzoo.datasets.decode import read_image
+from skinzoo.archives import read_members
+from skinzoo.datasets.decode import decode_image, read_image
 from skinzoo.datasets.sniff import IMAGE_SUFFIXES
-from skinzoo.errors import ConfigError, DatasetNotFoundError, ImageDecodeError
+from skinzoo.errors import ConfigError, DatasetNotFoundError, ImageDecodeError, MaskError
 from skinzoo.models import SkinModel
 from skinzoo.types import Sample
 
 PictureLike: TypeAlias = str | os.PathLike[str] | NDArray[Any] | Image.Image | Sample
 """A path, a uint8 RGB array (H, W, 3), a Pillow image, or a sample."""
+
+ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
+
+
+class Unreadable(NamedTuple):
+    """A picture that could not be read.
+
+    Attributes:
+        id: Its name.
+        reason: Why.
+    """
+
+    id: str
+    reason: str
+
+
+class Encoded(NamedTuple):
+    """The content of a picture's file.
+
+    Attributes:
+        name: Where it is from, for messages.
+        data: Its bytes.
+    """
+
+    name: str
+    data: bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +65,7 @@ class Picture:
     """
 
     id: str
-    source: PictureLike
+    source: PictureLike | Encoded
 
     def sample(self, metadata: Mapping[str, Any] | None = None) -> Sample:
         """Its pixels, with the given metadata, or else with that of the sample that it came as."""
@@ -56,16 +87,19 @@ class Picture:
         if isinstance(source, Image.Image):
             return np.asarray(source.convert("RGB"))
         try:
-            return read_image(source).array
+            decoded = decode_image(source.data, source.name) if isinstance(source, Encoded) else read_image(source)
         except ImageDecodeError as error:
-            raise ImageDecodeError(f"{source}: {error}", error.code) from error
+            name = source.name if isinstance(source, Encoded) else source
+            raise ImageDecodeError(f"{name}: {error}", error.code) from error
+        return decoded.array
 
 
 def find_pictures(inputs: PictureLike | Iterable[PictureLike]) -> Iterator[Picture]:
-    """Every picture of what was given; a picture of a folder has its path in it as id.
+    """Every picture of what was given; a picture of a folder or archive has its path in it as id.
 
     Raises:
-        DatasetNotFoundError: No such path, or a folder without images.
+        DatasetNotFoundError: No such path, or a folder or archive without images.
+        ArchiveError: An archive that is damaged or not safe to read.
         ConfigError: Something that is no picture.
     """
     if isinstance(inputs, str | os.PathLike):
@@ -107,9 +141,46 @@ def with_metadata(
 
     Raises:
         ConfigError: The model takes no metadata, or no such column; or there are more or fewer rows than pictures.
+        ImageDecodeError: A picture cannot be read.
     """
+    return (picture.sample(row) for picture, row in _with_rows(model, pictures, metadata))
+
+
+def readable(
+    model: SkinModel,
+    pictures: Iterable[Picture],
+    failed: list[Unreadable],
+    metadata: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    *,
+    threads: int = 4,
+) -> Iterator[Sample]:
+    """As `with_metadata`, but some pictures ahead in threads; one that cannot be read goes to `failed` instead."""
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[tuple[str, Future[Sample]]] = deque()
+        rows = _with_rows(model, pictures, metadata)
+        try:
+            while True:
+                for picture, row in islice(rows, 4 * threads - len(waiting)):
+                    waiting.append((picture.id, pool.submit(picture.sample, row)))
+                if not waiting:
+                    return
+                name, reading = waiting.popleft()
+                try:
+                    sample = reading.result()
+                except (ImageDecodeError, MaskError) as error:
+                    failed.append(Unreadable(name, str(error)))
+                else:
+                    yield sample
+        finally:
+            for _, reading in waiting:
+                reading.cancel()
+
+
+def _with_rows(
+    model: SkinModel, pictures: Iterable[Picture], metadata: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+) -> Iterator[tuple[Picture, Mapping[str, Any] | None]]:
     if metadata is None:
-        yield from (picture.sample() for picture in pictures)
+        yield from ((picture, None) for picture in pictures)
         return
     encoder = model.metadata_encoder
     if encoder is None:
@@ -120,7 +191,7 @@ def with_metadata(
         if row is None:
             raise ConfigError(f"metadata has {number} rows, and there are more pictures; give one a picture.")
         encoder.check(row)
-        yield picture.sample(row)
+        yield picture, row
     if not isinstance(metadata, Mapping) and next(rows, None) is not None:
         raise ConfigError(f"metadata has {len(metadata)} rows, and there are fewer pictures; give one a picture.")
 
@@ -131,17 +202,29 @@ def _files(location: str | os.PathLike[str]) -> Iterator[Picture]:
         raise DatasetNotFoundError(
             f"no file or folder at {os.fspath(location)!r}; give the path of a picture or a folder."
         )
-    if not path.is_dir():
+    wanted = f"files ending in {', '.join(sorted(IMAGE_SUFFIXES))}"
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+        if not files:
+            raise DatasetNotFoundError(f"no image in {path}; expected {wanted}.")
+        for name, file in zip(_names([file.relative_to(path) for file in files]), files, strict=True):
+            yield Picture(name, file)
+    elif path.suffix.lower() in ARCHIVE_SUFFIXES:
+        empty = True
+        for member, data in read_members(path, IMAGE_SUFFIXES):
+            empty = False
+            yield Picture(member, Encoded(f"{path}:{member}", data))
+        if empty:
+            raise DatasetNotFoundError(f"no image in {path}; expected {wanted}.")
+    else:
         yield Picture(path.stem, path)
-        return
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-    if not files:
-        raise DatasetNotFoundError(f"no image in {path}; expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}.")
-    names = [file.relative_to(path) for file in files]
-    stems = Counter(name.with_suffix("") for name in names)
-    for file, name in zip(files, names, strict=True):
-        unique = stems[name.with_suffix("")] == 1
-        yield Picture((name.with_suffix("") if unique else name).as_posix(), file)
+
+
+def _names(paths: Sequence[Path]) -> Iterator[str]:
+    """Each path without its ending, where that is still unique."""
+    stems = Counter(path.with_suffix("") for path in paths)
+    for path in paths:
+        yield (path.with_suffix("") if stems[path.with_suffix("")] == 1 else path).as_posix()
 
 
 def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
