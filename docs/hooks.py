@@ -1,8 +1,13 @@
-"""Builds the tables of the documentation from the registries: `{{ models }}` on a page becomes a table."""
+"""Builds the tables of the documentation from the code.
+
+`{{ models }}` on a page becomes a table of a registry, `{{ about skinzoo.metrics.ranking }}` what a module says of
+itself.
+"""
 
 import inspect
 import re
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 
 import skinzoo
 from skinzoo.datasets import DATASETS, DatasetInfo
@@ -19,7 +24,12 @@ def on_page_markdown(markdown: str, **_: object) -> str:
         placeholder = f"{{{{ {name} }}}}"
         if placeholder in markdown:
             markdown = markdown.replace(placeholder, build())
-    return markdown
+    return re.sub(r"{{ about ([\w.]+) }}", lambda found: about(found[1]), markdown)
+
+
+def about(module: str) -> str:
+    """A module's docstring, which is Markdown, without its first line."""
+    return (inspect.getdoc(import_module(module)) or "").partition("\n\n")[2]
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -45,7 +55,8 @@ def models() -> str:
     rows = []
     for name in skinzoo.list_models():
         entry = skinzoo.model_info(name)
-        rows.append([f"`{name}`", entry.task, entry.summary, ", ".join(f"`{o}`" for o in entry.options)])
+        task = entry.task or "that of its members"
+        rows.append([f"`{name}`", task, entry.summary, ", ".join(f"`{o}`" for o in entry.options)])
     return table(["name", "task", "what it is", "its options"], rows)
 
 

@@ -1,4 +1,4 @@
-"""Train a model, score it on held-out lesions, and write a report with Grad-CAM pictures.
+"""Train a model, calibrate it, score it on held-out lesions, and write a report with Grad-CAM pictures.
 
 Without arguments: class and mask of drawn lesions, in about a minute on two CPU cores, no download.
 
@@ -47,6 +47,7 @@ def parse_arguments() -> argparse.Namespace:
     option("device", help="'auto', 'cpu', 'cuda' ...")
     option("seed", type=int, help="of split, weights, order and augmentation (default 42)")
     option("monitor", help="what the best weights are chosen by, such as val_loss or val_dice")
+    option("thorough", action="store_true", help="also measure robustness and faithfulness of heatmaps; takes minutes")
     option("save_dir", help="where to write (default runs/<time>-<recipe>)")
     option("overwrite", action="store_true", help="start anew in a save_dir that holds an earlier run")
     args = parser.parse_args()
@@ -140,6 +141,23 @@ def make_loss(recipe: skinzoo.Recipe, model: skinzoo.SkinModel, train: skinzoo.S
     )
 
 
+def tune(model: skinzoo.SkinModel, val: skinzoo.SkinDataset, batch_size: int) -> None:
+    """Make probabilities mean what they say, and choose thresholds, on images that the weights were not fitted to."""
+    try:
+        result = skinzoo.calibrate(model, val, method="temperature", batch_size=batch_size)
+        points = skinzoo.choose_operating_points(
+            model, val, malignant_rule=("sensitivity", 0.95), batch_size=batch_size
+        )
+    except skinzoo.errors.ConfigError as error:  # too few images, or a model without classes
+        print(f"not calibrated: {error}")
+        return
+    before, after = result.before["ece"], result.after["ece"]
+    change = f", ECE {before:.3f} before and {after:.3f} after" if after == after else ""
+    print(f"calibrated on {val.name}: temperature {result.calibration.temperature:.2f}{change}")
+    if points.malignant is not None:
+        print(f"called malignant from {points.malignant:.1%} on, for a sensitivity of 95% on {val.name}")
+
+
 def main() -> None:
     args = parse_arguments()
     recipe = adapted_recipe(args)
@@ -162,7 +180,10 @@ def main() -> None:
     trainer = skinzoo.Trainer(model, recipe.train, loss=make_loss(recipe, model, train), callbacks=[run_file])
     history = trainer.fit(train, val)
 
-    report = skinzoo.evaluate(model, test, batch_size=recipe.train.batch_size)
+    tune(model, val, recipe.train.batch_size)
+    model.save_pretrained(folder / "best", **(history.best or {}))  # again, with calibration and thresholds
+
+    report = skinzoo.evaluate(model, test, batch_size=recipe.train.batch_size, thorough=args.thorough)
     report.add_figure("Learning curves", history.figure(), "One point an evaluation; the dashed line marks the best.")
     for number in range(min(3, len(test))):
         explanation = skinzoo.grad_cam(model, test[number])
@@ -179,5 +200,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except skinzoo.SkinzooError as error:
+    except (skinzoo.SkinzooError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -23,10 +23,37 @@ _HOME = {
     ),
     "skinzoo.datasets.auditing": ("audit",),
     "skinzoo.errors": ("SkinzooError",),
-    "skinzoo.evaluation": ("Prediction", "Ranking", "Report", "evaluate", "predict", "rank_unlabelled"),
-    "skinzoo.explain": ("Explanation", "grad_cam", "saliency"),
+    "skinzoo.evaluation": (
+        "Comparison",
+        "CrossReport",
+        "Prediction",
+        "Ranking",
+        "Report",
+        "Resampling",
+        "RobustnessReport",
+        "calibrate",
+        "choose_operating_points",
+        "compare",
+        "evaluate",
+        "evaluate_across",
+        "evaluate_robustness",
+        "load_report",
+        "predict",
+        "predict_all",
+        "predict_table",
+        "rank_unlabelled",
+    ),
+    "skinzoo.explain": (
+        "Explanation",
+        "explain_all",
+        "faithfulness",
+        "grad_cam",
+        "integrated_gradients",
+        "saliency",
+        "sanity_check",
+    ),
     "skinzoo.losses": ("class_weights", "create_loss", "default_loss", "list_losses"),
-    "skinzoo.models": ("MetadataEncoder", "SkinModel", "create_model", "list_models", "model_info"),
+    "skinzoo.models": ("MetadataEncoder", "SkinModel", "create_model", "list_models", "model_info", "with_tta"),
     "skinzoo.taxonomy": ("LabelSpace", "align"),
     "skinzoo.training": (
         "CrossValidation",
@@ -40,7 +67,7 @@ _HOME = {
         "list_recipes",
         "seed_everything",
     ),
-    "skinzoo.transforms": ("Transform", "create_augmentation", "list_augmentations"),
+    "skinzoo.transforms": ("Transform", "corrupt", "create_augmentation", "list_augmentations", "list_corruptions"),
     "skinzoo.types": ("Batch", "InputSpec", "ModelOutput", "Sample", "Task"),
 }
 _PACKAGES = (
@@ -51,6 +78,8 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Batch",
+    "Comparison",
+    "CrossReport",
     "CrossValidation",
     "Explanation",
     "History",
@@ -62,6 +91,8 @@ __all__ = [
     "Ranking",
     "Recipe",
     "Report",
+    "Resampling",
+    "RobustnessReport",
     "Sample",
     "Schedule",
     "SkinDataset",
@@ -74,8 +105,12 @@ __all__ = [
     "__version__",
     "align",
     "audit",
+    "calibrate",
+    "choose_operating_points",
     "class_weights",
+    "compare",
     "concat",
+    "corrupt",
     "create_augmentation",
     "create_loss",
     "create_model",
@@ -83,24 +118,35 @@ __all__ = [
     "dataset_info",
     "default_loss",
     "evaluate",
+    "evaluate_across",
+    "evaluate_robustness",
+    "explain_all",
+    "faithfulness",
     "get_recipe",
     "grad_cam",
+    "integrated_gradients",
     "leakage_meter",
     "list_augmentations",
+    "list_corruptions",
     "list_datasets",
     "list_losses",
     "list_models",
     "list_recipes",
     "load_dataset",
+    "load_report",
     "load_split",
     "make_loader",
     "model_info",
     "predict",
+    "predict_all",
+    "predict_table",
     "rank_unlabelled",
     "saliency",
+    "sanity_check",
     "save_split",
     "scan",
     "seed_everything",
+    "with_tta",
 ]
 
 if TYPE_CHECKING:
@@ -118,10 +164,37 @@ if TYPE_CHECKING:
     )
     from skinzoo.datasets.auditing import audit
     from skinzoo.errors import SkinzooError
-    from skinzoo.evaluation import Prediction, Ranking, Report, evaluate, predict, rank_unlabelled
-    from skinzoo.explain import Explanation, grad_cam, saliency
+    from skinzoo.evaluation import (
+        Comparison,
+        CrossReport,
+        Prediction,
+        Ranking,
+        Report,
+        Resampling,
+        RobustnessReport,
+        calibrate,
+        choose_operating_points,
+        compare,
+        evaluate,
+        evaluate_across,
+        evaluate_robustness,
+        load_report,
+        predict,
+        predict_all,
+        predict_table,
+        rank_unlabelled,
+    )
+    from skinzoo.explain import (
+        Explanation,
+        explain_all,
+        faithfulness,
+        grad_cam,
+        integrated_gradients,
+        saliency,
+        sanity_check,
+    )
     from skinzoo.losses import class_weights, create_loss, default_loss, list_losses
-    from skinzoo.models import MetadataEncoder, SkinModel, create_model, list_models, model_info
+    from skinzoo.models import MetadataEncoder, SkinModel, create_model, list_models, model_info, with_tta
     from skinzoo.taxonomy import LabelSpace, align
     from skinzoo.training import (
         CrossValidation,
@@ -135,7 +208,7 @@ if TYPE_CHECKING:
         list_recipes,
         seed_everything,
     )
-    from skinzoo.transforms import Transform, create_augmentation, list_augmentations
+    from skinzoo.transforms import Transform, corrupt, create_augmentation, list_augmentations, list_corruptions
     from skinzoo.types import Batch, InputSpec, ModelOutput, Sample, Task
 
 

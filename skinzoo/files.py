@@ -71,6 +71,18 @@ def write_json(target: str | os.PathLike[str], value: Any) -> Path:
     return write_text(target, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def folder_for(directory: str | os.PathLike[str], what: str) -> Path:
+    """The path of a folder that `what` is to be written to; it need not exist.
+
+    Raises:
+        ConfigError: There is a file of that name.
+    """
+    folder = Path(directory)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; give a folder for {what}.")
+    return folder
+
+
 def write_csv(target: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
     """Write a comma separated UTF-8 table atomically, with a line feed after each line.
 

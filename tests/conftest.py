@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -164,7 +165,8 @@ def _real(name: str) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as temporary, tarfile.open(tar) as archive:
         archive.extractall(temporary, filter="data")
-        (Path(temporary) / name).rename(cache / name)
+        with contextlib.suppress(OSError):  # another process was quicker
+            (Path(temporary) / name).rename(cache / name)
     return cache / name
 
 

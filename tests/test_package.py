@@ -88,7 +88,7 @@ def test_packages_can_be_reached_without_importing_each():
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(ROOT.parent)})
 
 
-@pytest.mark.parametrize("room", sorted(r for floor in FLOORS[2:] for r in floor))
+@pytest.mark.parametrize("room", sorted(r for floor in FLOORS[2:] for r in floor if (ROOT / r).is_dir()))
 def test_every_package_lists_what_it_offers(room):
     module = importlib.import_module(f"skinzoo.{room}")
     assert module.__all__ == sorted(module.__all__, key=lambda n: (not n.isupper(), n.islower(), n))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from skinzoo.errors import ConfigError, UnknownNameError
 from skinzoo.evaluation.figures import Picture, pictures_of, stems
 from skinzoo.evaluation.inference import Outcome
-from skinzoo.files import plain, write_csv, write_json, write_text
+from skinzoo.files import folder_for, plain, write_csv, write_json, write_text
 from skinzoo.metrics import (
     ClassificationMetrics,
     Interval,
@@ -315,9 +315,7 @@ class Report:
         from skinzoo.evaluation.saved.writing import prediction_table
         from skinzoo.plotting import save_figure
 
-        folder = Path(directory)
-        if folder.exists() and not folder.is_dir():
-            raise ConfigError(f"{folder} is a file; give a folder for the report.")
+        folder = folder_for(directory, "the report")
         pictures = self.pictures()
         page = render_page(self, pictures)
         for picture, stem in zip(pictures, stems(pictures), strict=True):

@@ -48,7 +48,8 @@ def evaluate(
         num_workers: Processes that load data.
         device: Where to compute; None for where the model is.
         examples: Pictures kept for the report: predictions over the range of Dice, and the most confident mistakes.
-        allow_overlap: Score a model also on images that it was trained on; the report then says so.
+        allow_overlap: Score a model also on images that it was trained on; the report then says so. Parts of a split
+            that was made with `allow_leakage=True` need no second permission.
         thorough: Measure the faithfulness of heatmaps on 32 pictures and the robustness against corruptions on 100
             too, as sections of the report; takes as long as some thousand further pictures.
         resampling: How the report draws its intervals; None for 1,000 resamples.
@@ -64,7 +65,7 @@ def evaluate(
         raise ConfigError(f"examples must be a whole number of at least 0, got {examples!r}.")
     if device is not None:
         model.to(pick_device(device))
-    overlap = check_overlap(model, dataset, allow=allow_overlap)
+    overlap = check_overlap(model, dataset, allow=allow_overlap or dataset.exposure is not None)
     transform = Transform(model.input_spec)
     loader = make_loader(
         dataset, transform, batch_size=batch_size, num_workers=num_workers, metadata=model.metadata_encoder
@@ -88,7 +89,7 @@ def evaluate(
 
 def _examine(report: Report, model: SkinModel, dataset: SkinDataset, batch_size: int, num_workers: int) -> None:
     """Attach what takes more than one pass."""
-    from skinzoo.evaluation.robustness import evaluate_robustness
+    from skinzoo.evaluation.robustness.suite import evaluate_robustness
     from skinzoo.explain import faithfulness
 
     report.attach("Where the model looks", faithfulness(model, dataset, max_images=32, batch_size=batch_size))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from skinzoo.evaluation.measurements import DISCLAIMER
 from skinzoo.metrics import classification_report
 
@@ -91,8 +93,40 @@ def figure_of(report: Report, key: str) -> float:
 def interval_note(report: Report) -> str:
     """How the intervals came about."""
     r = report.resampling
-    unit = "images" if report.groups is None else "lesions or patients"
-    return f"{r.level:.0%} intervals from {r.resamples:,} resamples of {report.num_clusters:,} {unit}"
+    return f"{r.level:.0%} intervals from {r.resamples:,} resamples of {report.num_clusters:,} {unit_of(report)}"
+
+
+def unit_of(report: Report) -> str:
+    """What intervals are drawn from: `"lesions"`, `"patients"`, `"images"`, or the first two if nobody says which."""
+    if report.groups is None:
+        return "images"
+    known = next((unit for unit in ("lesions", "patients") if unit in report.facts), "")
+    return known or ("images" if report.num_clusters == len(report.outcome.ids) else "lesions or patients")
+
+
+def count_of(report: Report, key: str, *, short: bool = False) -> str:
+    """What a figure of the whole was counted on, such as `"n = 95 malignant"`; without `"n = "` if short."""
+    return ("" if short else "n = ") + _counted(report, key)
+
+
+def _counted(report: Report, key: str) -> str:
+    o = report.outcome
+    if report.segmentation is not None and key in report.segmentation.values:
+        return f"{len(o.mask_rows):,} masks"
+    if not key.startswith("malignant/") or report.label_space is None:
+        return f"{int((o.labels >= 0).sum()):,} images"
+    positive, negative = malignant_and_benign(report)
+    if key.endswith("/sensitivity"):
+        return f"{positive:,} malignant"
+    return f"{negative:,} benign" if key.endswith("/specificity") else f"{positive:,} malignant, {negative:,} benign"
+
+
+def malignant_and_benign(report: Report) -> tuple[int, int]:
+    """Labelled images of each kind."""
+    space, labels = report.label_space, report.outcome.labels
+    members = [k for k, code in enumerate(space) if code in space.malignant] if space is not None else []
+    positive = int(np.isin(labels, members).sum())
+    return positive, int((labels >= 0).sum()) - positive
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -3,8 +3,8 @@
 from skinzoo.explain.activation import activation_map, input_gradient
 from skinzoo.explain.baselines import baseline_images
 from skinzoo.explain.explanation import Explanation
-from skinzoo.explain.faithfulness import Faithfulness, faithfulness
 from skinzoo.explain.integrated import integrated_gradient_map
+from skinzoo.explain.judging import Faithfulness, faithfulness
 from skinzoo.explain.localisation import energy_inside, mask_share, pointing_game
 from skinzoo.explain.methods import explain_batch
 from skinzoo.explain.perturbation import Curve, Curves, perturbation_curves

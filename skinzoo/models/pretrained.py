@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import skinzoo
-from skinzoo.errors import ConfigError, UnsafeWeightsError, WeightsError, WeightsMismatchError
-from skinzoo.files import plain, sha256_of, write_json
+from skinzoo.errors import UnsafeWeightsError, WeightsError, WeightsMismatchError
+from skinzoo.files import folder_for, plain, sha256_of, write_json
 from skinzoo.models.backbone import load_strictly
 from skinzoo.models.base import SkinModel
 from skinzoo.models.calibration import Calibration, OperatingPoints
@@ -40,9 +40,7 @@ def save_pretrained(model: SkinModel, directory: str | os.PathLike[str], **facts
     Raises:
         ConfigError: The folder is a file, or a fact cannot be written as JSON; nothing is written then.
     """
-    folder = Path(directory)
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; give a folder to save the model to.")
+    folder = folder_for(directory, "the model")
     config, facts = model.config, plain(facts)
     weights = save_tensors(folder / WEIGHTS_NAME, model.state_dict(), _identity(model))
     record, calibration, points = model.training_record, model.calibration, model.operating_points

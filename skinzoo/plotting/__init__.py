@@ -13,6 +13,7 @@ from skinzoo.plotting.masks import best_median_worst, segmentation_panels
 from skinzoo.plotting.mistakes import mistakes_grid
 from skinzoo.plotting.precision_recall import precision_recall_curves
 from skinzoo.plotting.reliability import reliability_diagram
+from skinzoo.plotting.robustness import robustness_curves, robustness_table
 from skinzoo.plotting.roc import roc_curves
 from skinzoo.plotting.saving import EncodedFigure, encoded_figure, figure_bytes, save_figure
 from skinzoo.plotting.selective import risk_coverage_curves
@@ -37,6 +38,8 @@ __all__ = [
     "precision_recall_curves",
     "reliability_diagram",
     "risk_coverage_curves",
+    "robustness_curves",
+    "robustness_table",
     "roc_curves",
     "save_figure",
     "score_distributions",

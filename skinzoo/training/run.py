@@ -76,11 +76,11 @@ class Run:
         )
         trainer.model.to(engine.device, memory_format=layout)  # type: ignore[call-overload]
         trainer.loss.to(engine.device)
+        self.loader = self._loader(train, training=True)
+        self.val_loader = self._loader(val, training=False) if val is not None else None
         trainer.model.calibration = trainer.model.operating_points = None  # they were fitted to other weights
         trainer.model.training_record = record_training(train, val, earlier=trainer.model.training_record)
         self.stepper = Stepper(trainer.model, trainer.loss, c, engine)
-        self.loader = self._loader(train, training=True)
-        self.val_loader = self._loader(val, training=False) if val is not None else None
         self.sampler: CountedBatchSampler = self.loader.batch_sampler  # type: ignore[assignment]
         self.total = c.total_steps(len(self.loader))
         self.callbacks = self._callbacks(val)

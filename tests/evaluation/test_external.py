@@ -11,8 +11,8 @@ import torch
 import skinzoo
 from skinzoo.datasets import LeakageWarning, Records, SkinDataset
 from skinzoo.errors import ConfigError, EmptyLoaderError, LabelError, LeakageError, UnknownNameError
-from skinzoo.evaluation.crossfigures import malignancy
-from skinzoo.evaluation.external import evaluate_across
+from skinzoo.evaluation.external.across import evaluate_across
+from skinzoo.evaluation.external.figures import malignancy
 from skinzoo.evaluation.recording import record_training
 from skinzoo.files import plain
 from skinzoo.metrics.percentiles import percentile_interval
@@ -151,11 +151,11 @@ def test_kinds_of_classes_without_a_malignant_set():
 
 def test_an_interval_of_a_drop_comes_from_independent_draws():
     inner, outer = collection("inner", ISIC2018, INTERNAL), collection("outer", ISIC2019, OUTER)
-    found = evaluate_across(Reader(), [inner, outer], metrics=["accuracy"], resamples=300, seed=5)["outer"]
+    found = evaluate_across(Reader(), [inner, outer], metrics=["accuracy"], resamples=40, seed=5)["outer"]
 
     def accuracy(rows, names, seed):
         right = np.array([own == said for own, said in rows])
-        drawn = np.concatenate(list(cluster_weights(np.array(names), resamples=300, seed=seed)))
+        drawn = np.concatenate(list(cluster_weights(np.array(names), resamples=40, seed=seed)))
         return (drawn * right).sum(1) / drawn.sum(1)
 
     common = [r for r in INTERNAL if r[0] in ("MEL", "NV")], [r for r in OUTER if r[0] in ("MEL", "NV")]

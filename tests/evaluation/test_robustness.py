@@ -12,10 +12,10 @@ import torch
 import skinzoo
 from skinzoo.datasets import Records, SkinDataset
 from skinzoo.errors import ConfigError, EmptyLoaderError, LabelError, LeakageError, UnknownNameError
-from skinzoo.evaluation.corrupted import CorruptedSource, corrupted
-from skinzoo.evaluation.pixelstore import ShrinkingSource, StoredSource, stored
 from skinzoo.evaluation.recording import record_training
-from skinzoo.evaluation.robustness import evaluate_robustness, working_size
+from skinzoo.evaluation.robustness.corrupting import CorruptedSource, corrupted
+from skinzoo.evaluation.robustness.pixelstore import ShrinkingSource, StoredSource, stored
+from skinzoo.evaluation.robustness.suite import evaluate_robustness, working_size
 from skinzoo.metrics.bootstrap import bootstrap_statistic
 from skinzoo.models import ModelConfig, SkinModel
 from skinzoo.plotting.robustness import robustness_curves, robustness_table
@@ -193,7 +193,7 @@ def test_a_store_gives_the_same_pixels_and_shrinks_large_pictures(monkeypatch):
     with stored(wide, short_side=20) as held:
         assert held[0].image.shape == (20, 40, 3)
         assert held[0].mask.sum() == 25
-    monkeypatch.setattr("skinzoo.evaluation.pixelstore.MAX_BYTES", 100)
+    monkeypatch.setattr("skinzoo.evaluation.robustness.pixelstore.MAX_BYTES", 100)
     with stored(wide, short_side=20) as held:
         assert isinstance(held.source, ShrinkingSource)
         assert held[1].image.shape == (20, 40, 3)

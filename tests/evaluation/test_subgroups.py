@@ -11,8 +11,8 @@ from sklearn import metrics as sk
 
 import skinzoo
 from skinzoo.errors import ConfigError, LabelError, UnknownNameError
-from skinzoo.evaluation import subgroupstudy
 from skinzoo.evaluation.inference import Outcome, collect
+from skinzoo.evaluation.subgroups import study as subgroupstudy
 from skinzoo.evaluation.subgroups.figures import subgroup_figures
 from skinzoo.evaluation.subgroups.gaps import Drawn, gap_between
 from skinzoo.files import write_json

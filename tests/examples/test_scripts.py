@@ -3,12 +3,14 @@
 import ast
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
 import skinzoo
+from skinzoo.evaluation.partfile import PartFile
 from skinzoo.training.run import Run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -21,7 +23,9 @@ def run(monkeypatch, capsys):
     def run_script(name: str, *arguments: object) -> str:
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
-        return capsys.readouterr().out
+        said = capsys.readouterr()
+        run_script.errors = said.err
+        return said.out
 
     return run_script
 
@@ -65,37 +69,165 @@ def test_train_help_names_what_users_of_the_projects_know(run, capsys):
     assert all(recipe in text for recipe in skinzoo.list_recipes())
 
 
-def test_train_then_evaluate_predict_and_explain(run, tmp_path, write_image):
+def test_train_then_evaluate(run, tmp_path):
     folder = tmp_path / "a run"
     output = run("train_isic", *QUICK, "--save_dir", folder)
     assert output.rstrip().splitlines()[-1] == f"report   {folder / 'report' / 'index.html'}"
+    assert "calibrated on synthetic[val]: temperature" in output
+    assert "for a sensitivity of 95% on synthetic[val]" in output
     written = {p.name for p in (folder / "report").iterdir()}
     assert {"index.html", "report.json", "confusion_matrix.png", "segmentation_panels.png"} <= written
+    assert "learning_curves.png" in written
     assert len([n for n in written if n.startswith("grad_cam_SYN")]) == 3
     assert {"best", "last", "history.csv", "learning_curves.png", "integrity.json"} <= {
         p.name for p in folder.iterdir()
     }
+    saved = json.loads((folder / "best" / "config.json").read_text())
+    assert saved["calibration"]["method"] == "temperature"
+    assert "sensitivity at least 0.95" in saved["operating_points"]["rule"]
+    assert saved["training"]["step"] == 2, "what the training wrote down about the weights is still there"
 
-    output = run("evaluate", "--model", folder / "best", "--save_dir", tmp_path / "again")
+    run("evaluate", "--model", folder / "best", "--save_dir", tmp_path / "again")
     first, second = (json.loads((p / "report.json").read_text()) for p in (folder / "report", tmp_path / "again"))
-    assert first["metrics"] == second["metrics"], "the saved model gives the figures of the trained one"
+    assert first["facts"] == second["facts"]
+    assert second["metrics"] == pytest.approx(first["metrics"], abs=1e-6, nan_ok=True), "the saved model is the trained"
 
-    pictures = tmp_path / "pictures"
-    for name in ("one", "two"):
-        write_image(pictures / f"{name}.jpg")
-    output = run("predict", "--model", folder / "best", "--image-path", pictures, "--save-dir", tmp_path / "out")
-    assert [line.split(":")[0] for line in output.splitlines()[:2]] == ["one", "two"]
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"predictions.json", "one_mask.png", "two_mask.png"}
-    assert [p["id"] for p in json.loads((tmp_path / "out" / "predictions.json").read_text())] == ["one", "two"]
-
-    for options in ([], ["--target", "lesion"], ["--method", "saliency", "--target", "MEL"]):
-        output = run("explain", "--model", folder / "best", "--image_path", pictures, "--save_dir", tmp_path, *options)
-        assert len(output.splitlines()) == 2
-    assert (tmp_path / "saliency_one.jpg.png").exists()
-
+    with pytest.raises(SystemExit, match=r"^error: .* was trained on .* of synthetic\[train\]"):
+        run("evaluate", "--model", folder / "best", "--part", "train")
+    (folder / "run.json").write_text("{}")
+    with pytest.raises(SystemExit, match=r"run.json is damaged .*--dataset"):
+        run("evaluate", "--model", folder / "best")
     (folder / "run.json").unlink()
     with pytest.raises(SystemExit, match=r"run.json is not there.*--dataset"):
         run("evaluate", "--model", folder / "best")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The folder of a model that answers with class and mask; nobody has trained it."""
+    space = skinzoo.dataset_info("synthetic").label_space
+    built = skinzoo.create_model("multitask", label_space=space, backbone_weights=None, image_size=32, seed=1)
+    return built.save_pretrained(tmp_path_factory.mktemp("multitask"))
+
+
+@pytest.fixture
+def pictures(tmp_path, write_image):
+    """Two pictures, one of them in a folder below, and one that is none."""
+    folder = tmp_path / "pictures"
+    write_image(folder / "one.jpg")
+    write_image(folder / "below" / "two.jpg")
+    (folder / "bad.jpg").write_text("not found")
+    return folder
+
+
+def files_below(folder):
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_one_picture_is_predicted_in_words(run, model, pictures):
+    output = run("predict", "--model", model, "--image-path", pictures / "one.jpg")
+    assert output.startswith("one\n")
+    assert "melanocytic nevus" in output
+    assert "lesion: " in output
+    assert "not a medical device" in output
+    with pytest.raises(SystemExit, match=r"^error: .*bad.jpg: not an image"):
+        run("predict", "--model", model, "--image-path", pictures / "bad.jpg")
+
+
+def test_a_folder_is_predicted_line_by_line_or_into_a_table(run, model, pictures, tmp_path):
+    output = run("predict", "--model", model, "--image-path", pictures)
+    assert [line.split(":")[0] for line in output.splitlines()] == ["below/two", "one"]
+    assert run.errors.startswith("bad: not predicted: ")
+    out = tmp_path / "out"
+    output = run("predict", "--model", model, "--image-path", pictures, "--save-dir", out, "--masks", "--heatmaps")
+    assert output.startswith("3 pictures, 1 of them not readable in ")
+    drawn = {f"{name}_{what}.png" for name in ("one", "below/two") for what in ("mask", "heatmap")}
+    assert files_below(out) == {"predictions.csv", *drawn}
+    with pytest.raises(SystemExit, match=r"predictions.csv is there already; .*--overwrite"):
+        run("predict", "--model", model, "--image-path", pictures, "--save-dir", out)
+    run("predict", "--model", model, "--image-path", pictures, "--save-dir", out, "--overwrite", "--measure")
+    head, *rows = (out / "predictions.csv").read_text().splitlines()
+    assert {"id", "label", "p_MEL", "asymmetry", "error"} <= set(head.split(","))
+    assert sorted(row.split(",")[0] for row in rows) == ["bad", "below/two", "one"]
+
+
+def test_an_interrupted_table_goes_on_with_the_same_command(run, model, pictures, tmp_path, monkeypatch):
+    shutil.make_archive(str(tmp_path / "pictures"), "zip", pictures)
+    table = tmp_path / "answers.parquet"
+    command = ["predict", "--model", model, "--image_path", tmp_path / "pictures.zip", "--table", table]
+    write = PartFile.write
+
+    def interrupted(self, rows):
+        write(self, rows)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartFile, "write", interrupted)
+        with pytest.raises(SystemExit, match="interrupted: the same command goes on"):
+            run(*command, "--batch_size", 1)
+    assert not table.exists()
+    assert "from an earlier call" in run(*command)
+    assert table.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "label"),
+    [
+        ([], None),
+        (["--target", "lesion"], "lesion"),
+        (["--method", "saliency", "--target", "malignant"], "malignant"),
+        (["--method", "integrated_gradients", "--target", "MEL"], "MEL"),
+    ],
+)
+def test_explain(run, model, pictures, tmp_path, options, label):
+    printed = run("explain", "--model", model, "--image_path", pictures, "--save_dir", tmp_path / "maps", *options)
+    method = options[1] if "--method" in options else "grad_cam"
+    assert files_below(tmp_path / "maps") == {f"{method}_one.png", f"below/{method}_two.png"}
+    assert len(printed.splitlines()) == 2
+    assert label is None or f"one: {label} (" in printed
+    assert run.errors.startswith("bad: not explained: ")
+    with pytest.raises(SystemExit, match=r"^error: no picture can be read: .*bad.jpg"):
+        run("explain", "--model", model, "--image_path", pictures / "bad.jpg", *options)
+
+
+def test_compare(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(skinzoo.Report, "pictures", lambda report: [])  # they take seconds to draw
+    data = skinzoo.load_dataset("synthetic", num_images=56, size=32)
+    for seed, name in enumerate(("small", "other")):
+        model = skinzoo.create_model("simple_cnn", label_space=data.label_space, image_size=32, seed=seed)
+        skinzoo.evaluate(model, data, examples=0).save(tmp_path / name / "report")
+    command = ["compare", tmp_path / "small", tmp_path / "other" / "report", "--resamples", 100]
+    output = run(*command, "--save_dir", tmp_path / "both", "--metrics", "accuracy", "malignant/auc")
+    assert "Comparison of 2 models" in output
+    assert "other" in output
+    assert "small" in output
+    assert output.rstrip().endswith(f"comparison  {tmp_path / 'both' / 'comparison.html'}")
+    assert json.loads((tmp_path / "both" / "comparison.json").read_text())["metrics"] == ["accuracy", "malignant/auc"]
+    assert "A - B" in run(*command[:3], "--names", "A", "B", "--metrics", "accuracy", "--save_dir", tmp_path / "named")
+    for arguments, says in [
+        (command[:2], "error: a comparison needs two reports or more; got 1"),
+        ([*command[:2], tmp_path / "nowhere"], "error: .*nowhere.* is absent"),
+        ([*command, "--metrics", "acuracy"], "error: no model has the metric 'acuracy'; did you mean 'accuracy'"),
+        ([*command, "--names", "A"], "error: names must be one text for each of the 2 reports"),
+    ]:
+        with pytest.raises(SystemExit, match=says):
+            run(*arguments)
+
+
+def test_what_evaluate_and_train_pass_on(run, tmp_path, monkeypatch, settings):
+    asked = []
+
+    def evaluate(*arguments, thorough=False, **options):
+        asked.append({"thorough": thorough, "allow_overlap": options.get("allow_overlap", False)})
+        return skinzoo.evaluation.evaluate(*arguments, **options)
+
+    monkeypatch.setattr(skinzoo, "evaluate", evaluate)
+    run("train_isic", "--config", settings, "--thorough", "--save_dir", tmp_path / "run")
+    run("evaluate", "--model", tmp_path / "run" / "best", "--thorough")
+    with pytest.warns(skinzoo.datasets.LeakageWarning, match="trained on"):
+        output = run("evaluate", "--model", tmp_path / "run" / "best", "--part", "train", "--allow-overlap")
+    assert "the figures are too good" in output
+    assert [(a["thorough"], a["allow_overlap"]) for a in asked] == [(True, False), (True, False), (False, True)]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +325,9 @@ def test_a_run_that_was_interrupted_goes_on_with_the_same_command(run, tmp_path,
         run(*command, tmp_path / "run", "--seed", "7")
     assert (tmp_path / "run" / "run.json").read_text() == before, "another split would test on training images"
 
-    assert "going on from step 2 of 6" in run(*command, tmp_path / "run")
+    output = run(*command, tmp_path / "run")
+    assert "going on from step 2 of 6" in output
+    assert "not calibrated: " in output, "there are too few images for that"
     one, two = ((tmp_path / name / "best" / "model.safetensors").read_bytes() for name in ("whole", "run"))
     assert one == two
 
@@ -217,6 +351,7 @@ def test_settings_from_a_file(run, tmp_path, settings):
         (("predict", "--model", "nowhere", "--image_path", "x.jpg"), "error: no config.json in nowhere"),
         (("explain", "--model", "nowhere", "--image_path", "x.jpg"), "error: no config.json in nowhere"),
         (("evaluate", "--model", "nowhere"), "error: no config.json in nowhere"),
+        (("compare", "nowhere", "elsewhere"), "error: nowhere.* is absent"),
         (("train_isic", "--dataset", "folder", "--data_dir", "nowhere"), "error: .*nowhere"),
         (("train_isic", "--model", "resnet51"), "error: unknown model 'resnet51'; did you mean"),
         (("train_isic", "--epochs", "0"), "error: epochs must be a positive number"),
@@ -229,7 +364,10 @@ def test_mistakes_end_in_one_line(run, tmp_path, monkeypatch, arguments, says):
 
 
 def test_a_segmenter_on_the_default_recipe(run, tmp_path):
-    run("train_isic", *QUICK, "--model", "unet_resnet18", "--backbone_weights", "none", "--save_dir", tmp_path / "run")
+    output = run(
+        "train_isic", *QUICK, "--model", "unet_resnet18", "--backbone_weights", "none", "--save_dir", tmp_path / "run"
+    )
+    assert "not calibrated: unet_resnet18 predicts no class" in output
     assert (tmp_path / "run" / "report" / "segmentation_panels.png").exists()
 
 

@@ -10,7 +10,7 @@ from corner import CornerModel, painted
 import skinzoo
 from skinzoo.errors import ConfigError, LabelError
 from skinzoo.explain import energy_inside, explain_batch, faithfulness, pointing_game, sanity_check, spearman
-from skinzoo.explain.faithfulness import FIGURES
+from skinzoo.explain.judging import FIGURES
 from skinzoo.explain.randomisation import layers_from_the_output, own_parameters, randomise, stage_bounds
 from skinzoo.transforms import Transform
 

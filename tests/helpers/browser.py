@@ -21,6 +21,26 @@ def find_browser() -> str | None:
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
+PALE_TEXTS = """(() => {
+  const rgba = text => { const v = text.match(/[\\d.]+/g).map(Number); return v.length > 3 ? v : [...v, 1]; };
+  const over = ([r, g, b, a], back) => [r, g, b].map((v, k) => v * a + back[k] * (1 - a));
+  const behind = e => e === null ? rgba(getComputedStyle(document.body).backgroundColor).slice(0, 3)
+    : over(rgba(getComputedStyle(e).backgroundColor), behind(e.parentElement));
+  const light = rgb => rgb.map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, k) => sum + v * [.2126, .7152, .0722][k], 0);
+  const found = [];
+  for (const e of document.body.querySelectorAll("*")) {
+    if (!["SCRIPT", "STYLE"].includes(e.tagName) && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) {
+      const back = behind(e), both = [light(over(rgba(getComputedStyle(e).color), back)), light(back)];
+      const ratio = (Math.max(...both) + .05) / (Math.min(...both) + .05);
+      if (ratio < 4.5) found.push(e.tagName + " " + e.textContent.slice(0, 40) + " " + ratio.toFixed(2));
+    }
+  }
+  return found;
+})()"""
+"""Texts whose contrast with what is behind them is below 4.5 to 1, as WCAG 2.2 counts it."""
+
+
 class Browser:
     """One page in a headless browser: `with Browser(program, folder) as page: page.open(path)`.
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from skinzoo.errors import ConfigError
 from skinzoo.evaluation.report import HEADLINES
-from skinzoo.files import write_csv, write_json, write_text
+from skinzoo.files import folder_for, write_csv, write_json, write_text
 from skinzoo.metrics import Interval
 
 METRIC_TITLES = {
@@ -208,9 +208,7 @@ class Comparison:
         from skinzoo.evaluation.comparison.page import render_comparison
         from skinzoo.plotting.saving import save_figure
 
-        folder = Path(directory)
-        if folder.exists() and not folder.is_dir():
-            raise ConfigError(f"{folder} is a file; give a folder for the comparison.")
+        folder = folder_for(directory, "the comparison")
         save_figure(self.figure(), folder / "comparison", ("png", "svg"))
         write_json(folder / "comparison.json", self.to_dict())
         write_text(folder / "comparison.md", self.markdown())

@@ -59,8 +59,9 @@ def subgroup_figures(
         label_space: Names of the classes, and which are malignant; None for a model that only segments.
         metadata: Columns (N,) by name, as in `Records.metadata`.
         groups: Lesion or patient of each image (N,); None to take the images for independent.
-        columns: Columns to group by; None for those that tell age, sex, anatomical site, skin tone or source (`ATTRIBUTES`
-            in `skinzoo.evaluation.subgroups.grouping`). Ages fall into bands: below 30, 30-49, 50-69, 70 and more.
+        columns: Columns to group by; None for those that tell age, sex, anatomical site, skin tone or source; see
+            `ATTRIBUTES` in `skinzoo.evaluation.subgroups.grouping`. Ages fall into bands: below 30, 30-49, 50-69, 70
+            and more.
         min_size: Images that a figure needs.
         min_positives: Lesions or patients with a malignant image that the sensitivity needs, with a benign one that the
             specificity needs, and both that the malignant AUC needs.

@@ -10,12 +10,12 @@ from typing import Any
 import skinzoo
 from skinzoo.datasets import IntegrityWarning, LeakageWarning, SkinDataset, make_loader
 from skinzoo.errors import ConfigError, EmptyLoaderError, LabelError, UnknownNameError
-from skinzoo.evaluation.crossfigures import Comparison, Scored, benign_or_malignant, malignancy
-from skinzoo.evaluation.crossreport import CrossReport
+from skinzoo.evaluation.comparison.measuring import LEVEL, malignant_threshold
+from skinzoo.evaluation.external.figures import Comparison, Scored, benign_or_malignant, malignancy
+from skinzoo.evaluation.external.report import CrossReport
 from skinzoo.evaluation.inference import Outcome, collect
 from skinzoo.evaluation.overlap import check_overlap
 from skinzoo.evaluation.recording import scoped_names
-from skinzoo.evaluation.remeasured import LEVEL, malignant_threshold
 from skinzoo.evaluation.report import Report
 from skinzoo.evaluation.scoring import check_dataset, evaluate
 from skinzoo.metrics.resampling import require_draws

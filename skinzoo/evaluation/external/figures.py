@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from skinzoo.datasets import SkinDataset
 from skinzoo.errors import ConfigError, UnknownNameError
+from skinzoo.evaluation.comparison.measuring import LEVEL, default_metrics, measure, rows_of
 from skinzoo.evaluation.comparison.paired import ModelFigures, difference_interval
-from skinzoo.evaluation.crossreport import CollectionScore, Drop, Labels, is_of_masks
+from skinzoo.evaluation.external.report import CollectionScore, Drop, Labels, is_of_masks
 from skinzoo.evaluation.inference import Outcome
-from skinzoo.evaluation.remeasured import LEVEL, default_metrics, measure, rows_of
 from skinzoo.evaluation.report import Report
 from skinzoo.metrics import Interval
 from skinzoo.registry import did_you_mean

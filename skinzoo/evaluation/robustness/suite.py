@@ -12,13 +12,13 @@ from tqdm import tqdm
 import skinzoo
 from skinzoo.datasets import SkinDataset, make_loader
 from skinzoo.errors import ConfigError, EmptyLoaderError, UnknownNameError
+from skinzoo.evaluation.comparison.measuring import LEVEL, default_metrics, malignant_threshold, measure
 from skinzoo.evaluation.comparison.paired import FloatArray, ModelFigures, difference_interval
-from skinzoo.evaluation.corrupted import corrupted
 from skinzoo.evaluation.inference import collect
 from skinzoo.evaluation.overlap import Overlap, check_overlap
-from skinzoo.evaluation.pixelstore import stored
-from skinzoo.evaluation.remeasured import LEVEL, default_metrics, malignant_threshold, measure
-from skinzoo.evaluation.robustnessreport import MEAN, RobustnessCell, RobustnessLine, RobustnessReport
+from skinzoo.evaluation.robustness.corrupting import corrupted
+from skinzoo.evaluation.robustness.pixelstore import stored
+from skinzoo.evaluation.robustness.report import MEAN, RobustnessCell, RobustnessLine, RobustnessReport
 from skinzoo.evaluation.scoring import check_dataset
 from skinzoo.metrics import Interval
 from skinzoo.metrics.resampling import require_draws

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skinzoo.errors import ConfigError, UnknownNameError
+from skinzoo.errors import UnknownNameError
 from skinzoo.evaluation.report import Report
-from skinzoo.files import write_csv, write_json, write_text
+from skinzoo.files import folder_for, write_csv, write_json, write_text
 from skinzoo.metrics import Interval
 from skinzoo.registry import did_you_mean
 from skinzoo.taxonomy import Alignment
@@ -193,9 +193,7 @@ class CrossReport:
         """
         from skinzoo.plotting.saving import save_figure
 
-        folder = Path(directory)
-        if folder.exists() and not folder.is_dir():
-            raise ConfigError(f"{folder} is a file; give a folder for the report.")
+        folder = folder_for(directory, "the report")
         write_json(folder / "external.json", self.to_dict())
         head = ["collection", "metric", "images", "value", "low", "high", "drop", "drop_low", "drop_high"]
         write_csv(folder / "external.csv", head, self._csv_rows())

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skinzoo.errors import ConfigError, UnknownNameError
-from skinzoo.files import write_csv, write_json, write_text
+from skinzoo.errors import UnknownNameError
+from skinzoo.files import folder_for, write_csv, write_json, write_text
 from skinzoo.metrics import Interval
 from skinzoo.registry import did_you_mean
 
@@ -224,9 +224,7 @@ class RobustnessReport:
         """
         from skinzoo.plotting.saving import save_figure
 
-        folder = Path(directory)
-        if folder.exists() and not folder.is_dir():
-            raise ConfigError(f"{folder} is a file; give a folder for the report.")
+        folder = folder_for(directory, "the report")
         write_json(folder / "robustness.json", self.to_dict())
         head = ["corruption", "strength", "metric", "value", "drop", "drop_low", "drop_high", "relative"]
         write_csv(folder / "robustness.csv", head, self._csv_rows())
