@@ -4,7 +4,8 @@ python examples/predict.py --model runs/demo/best --image_path lesion.jpg
 python examples/predict.py --model runs/demo/best --image_path pictures/ --save_dir runs/predictions --masks
 python examples/predict.py --model runs/demo/best --image_path pictures.zip --table answers.parquet
 
-A table takes any number of pictures: a command that was interrupted goes on when it is given again.
+A table takes any number of pictures: a command that was interrupted goes on when it is given again. Only masks and
+heatmaps, which are written before the table, are then drawn anew.
 """
 
 import argparse

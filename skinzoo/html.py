@@ -15,6 +15,9 @@ from typing import Any, Literal
 
 Tone = Literal["good", "warn", "bad"]
 
+DISCLAIMER = "Research use, not a medical device."
+"""What every output for people says."""
+
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d2733; --soft: #5b6875; --line: #dde3e9; --back: #f6f8fa; --card: #fff;
   --mark: #0b7285; --good: #2b7a3f; --bad: #c0392b; --warn: #a86008; }
@@ -153,7 +156,7 @@ def page(title: str, lead: str, body: Iterable[str], *, style: str = "", content
         f"{'<a class=skip href=#content>Skip to the figures</a>' if links else ''}<main>"
         f'<h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p>'
         f'{f"""<nav aria-label="Contents">{links}</nav>""" if links else ""}<div id="content">{inside}</div>'
-        "<footer>Made with skinzoo. Research use, not a medical device.</footer></main>"
+        f"<footer>Made with skinzoo. {DISCLAIMER}</footer></main>"
         f"{f'<script>{script}</script>' if script else ''}</body></html>\n"
     )
 
@@ -177,7 +180,7 @@ def tiles(
         small = "".join(f"<small>{escape(line)}</small>" for line in lines if line)
         between = ranges.get(name, "") if ranges else ""
         items.append(f'<div class="tile"><b>{escape(value)}</b>{between}<span>{escape(name)}</span>{small}</div>')
-    return f'<div class="tiles">{"".join(items)}</div>'
+    return f'<div class="tiles">{"".join(items)}</div>' if items else ""
 
 
 def section(title: str, *fragments: str) -> str:

@@ -31,6 +31,11 @@ class Tags(HTMLParser):
     [
         html.page(NASTY, NASTY, []),
         html.tiles({NASTY: NASTY}),
+        html.tiles({"a": "1"}, {"a": [NASTY, "n"]}),
+        html.about(NASTY),
+        html.checks([("warn", NASTY)]),
+        html.details(NASTY, "x"),
+        html.figure("a", b"", NASTY, headed=True),
         html.section(NASTY, "x"),
         html.table([NASTY], []),
         html.facts({NASTY: NASTY}),
@@ -66,6 +71,7 @@ def test_a_picture_is_held_in_the_page():
 
 def test_what_is_empty_is_not_shown():
     assert html.section("Title", "", "") == html.card("") == html.bullets([]) == html.bar(math.nan) == ""
+    assert html.about("") == html.checks([]) == html.details("Title", "") == html.figures() == ""
 
 
 def test_numbers():
@@ -80,6 +86,13 @@ def test_numbers():
         "list",
         "1, 2",
     ]
+
+
+def test_an_interval_is_drawn_where_it_lies():
+    assert "left:25.0%;width:50.0%" in html.interval_bar(0.5, 0.25, 0.75)
+    assert "left:50.0%" in html.interval_bar(0.5, 0.25, 0.75)
+    for undrawn in ((math.nan, 0.1, 0.2), (0.1, math.nan, math.nan), (0.5, -0.1, 0.9), (1.5, 1.2, 1.9)):
+        assert html.interval_bar(*undrawn) == ""
 
 
 def test_a_table_keeps_fragments_in_its_cells():

@@ -17,9 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from skinzoo.errors import ConfigError
 
-DISCLAIMER = "Research use, not a medical device."
-"""What every output for people says."""
-
 COLOURS = {
     "white": (225, 205, 195),
     "red": (190, 95, 95),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from skinzoo.errors import ConfigError, MissingDependencyError
 from skinzoo.files import atomic_path, write_csv
 
 Row = Mapping[str, Any]
+Kind = Literal["text", "number", "integer", "boolean"]
+_PARQUET: dict[Kind, str] = {"text": "string", "number": "float64", "integer": "int64", "boolean": "bool_"}
 
 
 class PartFile:
@@ -20,13 +22,15 @@ class PartFile:
     Args:
         target: The table that it becomes; ends in `.csv` or `.parquet`.
         identity: What the rows depend on, as JSON gives it back; a part of another identity is refused.
-        columns: Names of the columns, the first of which tells the rows apart.
+        columns: Names of the columns, the first of which tells the rows apart, each with what it holds; a cell may
+            also be None.
     """
 
-    def __init__(self, target: Path, identity: Mapping[str, Any], columns: Sequence[str]) -> None:
+    def __init__(self, target: Path, identity: Mapping[str, Any], columns: Mapping[str, Kind]) -> None:
         self.target = target
         self.path = target.with_name(f"{target.name}.part")
         self.columns = list(columns)
+        self._kinds = dict(columns)
         self.num_rows = 0
         self._head = json.dumps({**identity, "columns": self.columns}, sort_keys=True)
         self._file: IO[str] | None = None
@@ -75,7 +79,9 @@ class PartFile:
             write_csv(self.target, self.columns, rows)
         else:
             pa, pq = pyarrow()
-            table = pa.table(dict(zip(self.columns, map(list, zip(*rows, strict=True)), strict=True)) if rows else {})
+            schema = pa.schema([(name, getattr(pa, _PARQUET[kind])()) for name, kind in self._kinds.items()])
+            columns = {name: [row[k] for row in rows] for k, name in enumerate(self.columns)}
+            table = pa.table(columns, schema=schema)
             with atomic_path(self.target) as temporary:
                 pq.write_table(table, temporary)
         self.path.unlink()

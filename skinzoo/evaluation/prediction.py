@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from skinzoo.datasets.loading import collate
 from skinzoo.devices import move
 from skinzoo.errors import ConfigError
-from skinzoo.evaluation.measurements import DISCLAIMER, Measurements, measure_lesion
+from skinzoo.evaluation.measurements import Measurements, measure_lesion
+from skinzoo.html import DISCLAIMER
 from skinzoo.inputs import PictureLike, Unreadable, find_pictures, readable, with_metadata
 from skinzoo.models import OperatingPoints, SkinModel, evaluation_mode, require_finite
 from skinzoo.taxonomy import LabelSpace
@@ -83,6 +84,12 @@ class Prediction:
         return None if threshold is None or math.isnan(self.malignancy) else self.malignancy >= threshold
 
     @property
+    def above_threshold(self) -> tuple[str, ...]:
+        """The classes whose probability reaches the model's own threshold for them; empty where there are none."""
+        thresholds = {} if self.operating_points is None else self.operating_points.per_class
+        return tuple(code for code, p in self.probabilities.items() if code in thresholds and p >= thresholds[code])
+
+    @property
     def abstains(self) -> bool:
         """True if the model is so unsure that its operating points leave the picture to a human."""
         threshold = None if self.operating_points is None else self.operating_points.abstain_below
@@ -102,6 +109,7 @@ class Prediction:
                 "calibrated": self.calibrated,
                 "malignancy": None if math.isnan(malignancy) else malignancy,
                 "suspicious": self.suspicious,
+                "above_threshold": list(self.above_threshold),
                 "abstains": self.abstains,
             }
         if self.mask is not None:

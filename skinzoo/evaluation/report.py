@@ -26,6 +26,7 @@ from skinzoo.metrics import (
 from skinzoo.metrics.calibration import calibration_metrics
 from skinzoo.metrics.calibration_bootstrap import bootstrap_calibration
 from skinzoo.metrics.normal import check_level
+from skinzoo.metrics.operating import OperatingFigures, operating_figures
 from skinzoo.metrics.resampling import require_draws
 from skinzoo.metrics.selective import RiskCoverage, risk_coverage_curve
 from skinzoo.models import OperatingPoints
@@ -202,6 +203,22 @@ class Report:
         return found
 
     @cached_property
+    def operating(self) -> dict[str, OperatingFigures]:
+        """What the model's own thresholds do to each class that has one, by its code.
+
+        Their Wilson intervals take the images for independent.
+        """
+        o, points = self.outcome, self.operating_points
+        if points is None or o.probabilities is None or self.classification is None:
+            return {}
+        labelled = o.labels >= 0
+        return {
+            code: operating_figures(o.labels[labelled] == c, o.probabilities[labelled, c], points.per_class[code])
+            for c, code in enumerate(o.classes)
+            if code in points.per_class
+        }
+
+    @cached_property
     def subgroups(self) -> Any:
         """Figures by age, sex, anatomical site, skin tone and source, where they are known; a `Subgroups`."""
         from skinzoo.evaluation.subgroups.figures import subgroup_figures
@@ -290,6 +307,7 @@ class Report:
             "per_class": c.per_class if c else {},
             "classes": list(self.label_space) if self.label_space else [],
             "confusion_matrix": c.confusion.tolist() if c else [],
+            "operating": {code: figures._asdict() for code, figures in self.operating.items()},
             "subgroups": self.subgroups.to_dict(),
             "attachments": {title: plain(result.to_dict()) for title, result in self.attachments.items()},
         }
@@ -313,13 +331,12 @@ class Report:
         """
         from skinzoo.evaluation.page import render_page
         from skinzoo.evaluation.saved.writing import prediction_table
-        from skinzoo.plotting import save_figure
 
         folder = folder_for(directory, "the report")
         pictures = self.pictures()
         page = render_page(self, pictures)
         for picture, stem in zip(pictures, stems(pictures), strict=True):
-            save_figure(picture.figure, folder / stem)
+            picture.save(folder / stem)
         write_json(folder / "report.json", self.to_dict())
         write_text(folder / "report.md", self.markdown())
         write_text(folder / "classification_report.txt", self.text())

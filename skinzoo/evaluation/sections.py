@@ -82,7 +82,7 @@ _TOP_MISTAKES = 6
 
 def scored(report: Report) -> str:
     """The facts."""
-    return html.card(html.facts(report.facts))
+    return html.card(html.facts(report.facts)) if report.facts else ""
 
 
 def classes(report: Report) -> str:
@@ -98,7 +98,26 @@ def classes(report: Report) -> str:
         rows.append([escape(code if title == code else f"{code} · {title}"), support, *cells])
     about = "Each class against all others; intervals below the figures. A click on a heading sorts."
     table = html.card(html.table(["class", "images", *COLUMNS.values()], rows, sortable=True), kind="stacked")
-    return html.about(about) + table + html.heading("All classes together") + figures(report, WHOLE)
+    whole = html.heading("All classes together") + figures(report, WHOLE)
+    return html.about(about) + table + _thresholds(report) + whole
+
+
+def _thresholds(report: Report) -> str:
+    """What the model's own threshold of each class does."""
+    if not report.operating or report.label_space is None:
+        return ""
+    names = ("sensitivity", "specificity", "ppv", "npv")
+    rows = []
+    for code, found in report.operating.items():
+        cells = [
+            html.value(found.values[k], note="" if k in found.undefined else f"{low:.2f} to {high:.2f}")
+            for k, (low, high) in ((k, found.intervals[k]) for k in names)
+        ]
+        rows.append([escape(report.label_space.title(code)), html.value(found.threshold), *cells])
+    about = "Each class called where its probability reaches its threshold; intervals take the images for independent."
+    header = ["class", "threshold", "sensitivity", "specificity", "PPV", "NPV"]
+    table = html.card(html.table(header, rows, sortable=True), kind="stacked")
+    return html.heading("At the model's own thresholds") + html.about(about) + table
 
 
 def malignancy(report: Report) -> str:

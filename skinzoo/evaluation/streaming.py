@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,18 @@ from tqdm import tqdm
 
 import skinzoo
 from skinzoo.errors import ConfigError
-from skinzoo.evaluation.measurements import DISCLAIMER, Measurements
-from skinzoo.evaluation.partfile import PartFile, pyarrow
+from skinzoo.evaluation.partfile import Kind, PartFile, pyarrow
 from skinzoo.evaluation.prediction import Prediction, predictions_of
+from skinzoo.html import DISCLAIMER
 from skinzoo.inputs import PictureLike, Unreadable, find_pictures, readable
 from skinzoo.models import SkinModel
 
-_MEASURES = [name for name in Measurements.__dataclass_fields__ if name != "area_share"]
+_MEASURES: dict[str, Kind] = {
+    "area": "integer",
+    **dict.fromkeys(("diameter", "asymmetry", "border_irregularity", "solidity"), "number"),
+    "colours": "text",
+    "touches_edge": "boolean",
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,9 @@ class WrittenPredictions:
     def __str__(self) -> str:
         failed = f", {self.num_failed} of them not readable" if self.num_failed else ""
         earlier = f", {self.num_resumed} from an earlier call" if self.num_resumed else ""
-        return f"{self.num_rows} pictures{failed}{earlier} in {self.path}. {DISCLAIMER}"
+        return (
+            f"{self.num_rows} picture{'' if self.num_rows == 1 else 's'}{failed}{earlier} in {self.path}. {DISCLAIMER}"
+        )
 
 
 def predict_table(
@@ -88,9 +96,11 @@ def predict_table(
     classes = list(model.label_space or ())
     columns = _columns(model, classes, measure)
     part = PartFile(target, {"model": _fingerprint(model), "skinzoo": skinzoo.__version__}, columns)
+    found_pictures = find_pictures(inputs)
+    first = list(islice(found_pictures, 1))  # before anything is written, so that a wrong path leaves nothing behind
     done = part.open(anew=overwrite)
     failed: list[Unreadable] = []
-    pictures = (p for p in find_pictures(inputs) if p.id not in done)
+    pictures = (p for p in chain(first, found_pictures) if p.id not in done)
     samples = readable(model, pictures, failed, metadata)
     found = predictions_of(model, samples, batch_size, measure=measure, heatmaps=False)
     reported = 0
@@ -111,13 +121,14 @@ def predict_table(
     return WrittenPredictions(target, part.num_rows, earlier + len(failed), len(done))
 
 
-def _columns(model: SkinModel, classes: list[str], measure: bool) -> list[str]:
-    columns = ["id"]
+def _columns(model: SkinModel, classes: list[str], measure: bool) -> dict[str, Kind]:
+    columns: dict[str, Kind] = {"id": "text"}
     if classes:
-        columns += ["label", "probability", "malignancy", "suspicious", "abstains", *(f"p_{code}" for code in classes)]
+        columns |= {"label": "text", "probability": "number", "malignancy": "number"}
+        columns |= {"suspicious": "boolean", "abstains": "boolean", **{f"p_{code}": "number" for code in classes}}
     if model.task.has_masks:
-        columns += ["lesion_share", *(_MEASURES if measure else ())]
-    return [*columns, "error"]
+        columns |= {"lesion_share": "number", **(_MEASURES if measure else {})}
+    return columns | {"error": "text"}
 
 
 def _row(prediction: Prediction) -> dict[str, Any]:
@@ -136,6 +147,6 @@ def _fingerprint(model: SkinModel) -> str:
         digest.update(
             name.encode() + tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes()
         )
-    for part in (model.input_spec, model.label_space, model.calibration, model.operating_points):
-        digest.update(repr(part).encode())
+    parts = (model.input_spec, model.label_space, model.calibration, model.operating_points)
+    digest.update(json.dumps([p.to_dict() if p else None for p in parts], sort_keys=True).encode())
     return digest.hexdigest()

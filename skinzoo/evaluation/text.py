@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skinzoo.evaluation.measurements import DISCLAIMER
+from skinzoo.html import DISCLAIMER
 from skinzoo.metrics import classification_report
 
 if TYPE_CHECKING:

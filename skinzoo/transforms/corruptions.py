@@ -15,6 +15,8 @@ import math
 import random
 import zlib
 from collections.abc import Callable
+from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -55,6 +57,12 @@ class Corrupted(NamedTuple):
 
     image: ByteArray
     mask: ByteArray | None
+
+
+@cache
+def _albumentations() -> ModuleType:
+    """Looked for once: asking for its version takes longer than some corruptions."""
+    return load_albumentations()
 
 
 def list_corruptions(pattern: str = "*", *, family: str | None = None) -> list[str]:
@@ -125,7 +133,7 @@ def check_strength(strength: object) -> None:
 def defocus(image: ByteArray, level: float, rng: np.random.Generator) -> ByteArray:
     """Blur as of a lens out of focus. Level: standard deviation of the Gaussian."""
     sigma = level * min(image.shape[:2])
-    return _apply(load_albumentations().GaussianBlur(blur_limit=0, sigma_limit=(sigma, sigma), p=1), image, rng)
+    return _apply(_albumentations().GaussianBlur(blur_limit=0, sigma_limit=(sigma, sigma), p=1), image, rng)
 
 
 @CORRUPTIONS.register("motion_blur", family="sharpness", levels=(0.020, 0.038, 0.060, 0.088, 0.125))
@@ -154,14 +162,14 @@ def low_resolution(image: ByteArray, level: int, rng: np.random.Generator) -> By
 def gaussian_noise(image: ByteArray, level: float, rng: np.random.Generator) -> ByteArray:
     """Noise of each colour channel, in grains of 1/224 of the short side. Level: its deviation; values run to 1."""
     grain = min(1.0, NOISE_GRAIN / min(image.shape[:2]))
-    noise = load_albumentations().GaussNoise(std_range=(level, level), noise_scale_factor=grain, p=1)
+    noise = _albumentations().GaussNoise(std_range=(level, level), noise_scale_factor=grain, p=1)
     return _apply(noise, image, rng)
 
 
 @CORRUPTIONS.register("jpeg", family="noise", levels=(40, 24, 15, 10, 6))
 def jpeg(image: ByteArray, level: int, rng: np.random.Generator) -> ByteArray:
     """Stored as JPEG at the size that it has. Level: JPEG's quality."""
-    return _apply(load_albumentations().ImageCompression(quality_range=(level, level), p=1), image, rng)
+    return _apply(_albumentations().ImageCompression(quality_range=(level, level), p=1), image, rng)
 
 
 @CORRUPTIONS.register("bright", family="light", levels=(0.06, 0.12, 0.19, 0.27, 0.36))
@@ -197,7 +205,7 @@ def colour_cast(image: ByteArray, level: float, rng: np.random.Generator) -> Byt
 def saturation(image: ByteArray, level: float, rng: np.random.Generator) -> ByteArray:
     """Pale colours, in the end none. Level: the share of the colour that is left."""
     still = (1.0, 1.0)
-    a = load_albumentations()
+    a = _albumentations()
     jitter = a.ColorJitter(brightness=still, contrast=still, saturation=(level, level), hue=(0, 0), p=1)
     return _apply(jitter, image, rng)
 
@@ -249,7 +257,7 @@ def off_centre(image: ByteArray, level: float, rng: np.random.Generator) -> Byte
 
 def _light(image: ByteArray, rng: np.random.Generator, *, times: float = 1.0, add: float = 0.0) -> ByteArray:
     """Every value multiplied by `times`, and `add` of the value range added."""
-    a = load_albumentations()
+    a = _albumentations()
     settings = {"brightness_limit": (add, add), "contrast_limit": (times - 1, times - 1)}
     return _apply(a.RandomBrightnessContrast(**settings, ensure_safe_range=False, p=1), image, rng)
 

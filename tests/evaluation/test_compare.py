@@ -153,6 +153,18 @@ def test_identical_models_do_not_differ():
     assert "n/a" not in str(c)
 
 
+def test_figures_that_no_resample_changes_are_not_taken_for_exact():
+    """Neither model finds a malignant lesion at its threshold, but they are not the same model."""
+    models = {name: report(seed=seed) for name, seed in (("a", 1), ("b", 2))}
+    for given in models.values():
+        given.operating_points = OperatingPoints(malignant=1.0)
+        given.__post_init__()
+    found = compare(models, metrics=["malignant/sensitivity"], **FEW).difference("a", "b", "malignant/sensitivity")
+    assert (found.value, found.test) == (0.0, "none")
+    assert math.isnan(found.p_value)
+    assert math.isnan(found.interval.low)
+
+
 def test_no_difference_survives_among_equally_good_models():
     c = compare({f"m{k}": report(1.0, seed=k) for k in range(3)}, metrics=["balanced_accuracy", "accuracy"], **FEW)
     assert len(c.differences) == 6

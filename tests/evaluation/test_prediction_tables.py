@@ -4,6 +4,9 @@ import csv
 import io
 import json
 import math
+import os
+import subprocess
+import sys
 import tarfile
 import zipfile
 
@@ -46,7 +49,7 @@ def rows_of(path):
 
 def test_a_prediction_reads_well(model, folder):
     model.calibration = Calibration("temperature", (0.5,))
-    model.operating_points = OperatingPoints(malignant=0.0, abstain_below=1.0)
+    model.operating_points = OperatingPoints({"MEL": 0.0, "NV": 1.0}, malignant=0.0, abstain_below=1.0)
     try:
         (p,) = skinzoo.predict(model, folder / "0.png", heatmaps=True)
     finally:
@@ -54,6 +57,7 @@ def test_a_prediction_reads_well(model, folder):
     malignant = [p.probabilities[code] for code in model.label_space.malignant]
     assert p.malignancy == pytest.approx(sum(malignant))
     assert (p.suspicious, p.abstains, p.calibrated) == (True, True, True)
+    assert p.above_threshold == ("MEL",)
     assert p.heatmap.heatmap.shape == p.mask.shape
     assert p.heatmap.target == p.label
     text = str(p)
@@ -157,6 +161,18 @@ def test_a_table_holds_what_predict_says(suffix, model, folder, tmp_path):
     assert not path.with_name(f"{path.name}.part").exists()
 
 
+def test_parquet_columns_have_their_types_whatever_is_in_them(classifier, folder, tmp_path):
+    import pyarrow.parquet
+
+    schemas = []
+    for name, pictures in (("full", folder), ("one", folder / "0.png")):
+        predict_table(classifier, pictures, tmp_path / f"{name}.parquet", progress=False)
+        schemas.append(pyarrow.parquet.read_schema(tmp_path / f"{name}.parquet").remove_metadata())
+    assert schemas[0] == schemas[1]
+    assert str(schemas[0].field("error").type) == "string"
+    assert str(schemas[0].field("suspicious").type) == "bool"
+
+
 def test_an_interrupted_table_goes_on(classifier, folder, tmp_path, monkeypatch):
     whole = tmp_path / "whole.csv"
     predict_table(classifier, folder, whole, batch_size=2, progress=False)
@@ -183,6 +199,34 @@ def test_an_interrupted_table_goes_on(classifier, folder, tmp_path, monkeypatch)
     assert sum(seen) == 3, "only what was missing"
     assert path.read_bytes() == whole.read_bytes()
     assert not part.exists()
+
+
+FINGERPRINT = """
+import skinzoo
+from skinzoo.evaluation.streaming import _fingerprint
+print(_fingerprint(skinzoo.create_model("simple_cnn", image_size=32, seed=0)))
+"""
+
+
+def test_the_model_is_known_again_in_another_process():
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", FINGERPRINT],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert runs[0] == runs[1]
+    assert len(runs[0].strip()) == 64
+
+
+def test_a_wrong_path_leaves_nothing_behind(classifier, tmp_path):
+    with pytest.raises(DatasetNotFoundError):
+        predict_table(classifier, tmp_path / "nowhere", tmp_path / "t.csv", progress=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_model_does_not_go_on(classifier, folder, tmp_path, monkeypatch):

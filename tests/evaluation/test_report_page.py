@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +13,8 @@ from matplotlib.figure import Figure
 import skinzoo
 from skinzoo import explain
 from skinzoo.errors import LeakageError
-from skinzoo.evaluation import Resampling, load_report
+from skinzoo.evaluation import Report, Resampling, load_report
+from skinzoo.evaluation.page import render_page
 from skinzoo.evaluation.robustness import suite
 from skinzoo.models import OperatingPoints
 
@@ -259,6 +261,24 @@ def test_light_and_dark_and_small_screens(folder, browser):
         assert browser.run("document.documentElement.scrollWidth") == 390
     inside = "e => e.closest('.card, nav') || e.getBoundingClientRect().right <= 390.5"
     assert browser.run(f"[...document.querySelectorAll('main *')].every({inside})")
+
+
+def test_a_picture_is_encoded_once_and_saved_alike(report, tmp_path):
+    picture = next(p for p in report.pictures() if p.title == "Reliability")
+    encoded = picture.encoded
+    paths = picture.save(tmp_path / "new" / "reliability")
+    assert [p.name for p in paths] == ["reliability.png", "reliability.svg"]
+    assert paths[1].read_bytes() == encoded.data
+    skinzoo.plotting.save_figure(picture.figure, tmp_path / "again")
+    assert (tmp_path / "again.png").read_bytes() == paths[0].read_bytes()
+
+
+def test_sections_of_one_name_are_told_apart(report):
+    other = Report("t", {}, None, replace(report.outcome, probabilities=None, logits=None, mask_counts=None))
+    other.attach("Summary", Odd())
+    page = render_page(other, other.pictures())
+    assert re.findall(r'<section id="([^"]+)"', page) == ["summary", "for-whom", "summary-2"]
+    assert page.count("&lt;script&gt;") == 1
 
 
 def test_a_model_is_not_scored_on_what_it_was_trained_on(tmp_path):

@@ -45,6 +45,12 @@ class Matched:
         """What is drawn when resampling: the lesion or patient of each sample, else the sample itself (N,)."""
         return np.arange(len(self.labels)) if self.groups is None else self.groups
 
+    def same_answers(self, model: str, other: str) -> bool:
+        """True if two models said exactly the same of every sample."""
+        first, second = self.outcomes[model], self.outcomes[other]
+        pairs = [(first.probabilities, second.probabilities), (first.mask_counts, second.mask_counts)]
+        return all(a is b or (a is not None and b is not None and np.array_equal(a, b)) for a, b in pairs)
+
 
 def named_reports(reports: Mapping[str, Source] | Sequence[Source], names: Sequence[str] | None) -> dict[str, Report]:
     """Reports by name, those given as folders loaded.

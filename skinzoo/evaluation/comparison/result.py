@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from skinzoo.errors import ConfigError
 from skinzoo.evaluation.report import HEADLINES
 from skinzoo.files import folder_for, write_csv, write_json, write_text
+from skinzoo.html import DISCLAIMER
 from skinzoo.metrics import Interval
 
 METRIC_TITLES = {
@@ -163,6 +164,7 @@ class Comparison:
             "## Differences",
             _markdown_table(self.difference_cells()),
             *(["## Notes", "\n".join(notes)] if notes else []),
+            f"*{DISCLAIMER}*",
         ]
         return "\n\n".join(parts) + "\n"
 

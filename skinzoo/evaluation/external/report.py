@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from skinzoo.errors import UnknownNameError
 from skinzoo.evaluation.report import Report
 from skinzoo.files import folder_for, write_csv, write_json, write_text
+from skinzoo.html import DISCLAIMER
 from skinzoo.metrics import Interval
 from skinzoo.registry import did_you_mean
 from skinzoo.taxonomy import Alignment
@@ -156,6 +157,7 @@ class CrossReport:
                 lines.append(_row([c.name, *cells]))
         for c in self.collections:
             lines += ["", f"## {c.name}", "", *(f"- {line}" for line in account(c))]
+        lines += ["", f"*{DISCLAIMER}*"]
         return "\n".join(lines) + "\n"
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from skinzoo.errors import UnknownNameError
 from skinzoo.files import folder_for, write_csv, write_json, write_text
+from skinzoo.html import DISCLAIMER
 from skinzoo.metrics import Interval
 from skinzoo.registry import did_you_mean
 
@@ -152,6 +153,7 @@ class RobustnessReport:
                 lines.append(_row([line.corruption, *cells, _number(line.values[metric]), kept, drop]))
         if self.undefined:
             lines += ["", "Undefined:", "", *(f"- {name}: {reason}" for name, reason in self.undefined.items())]
+        lines += ["", f"*{DISCLAIMER}*"]
         return "\n".join(lines) + "\n"
 
     def to_dict(self) -> dict[str, Any]:

@@ -245,6 +245,9 @@ class Subgroups:
         """Rows of a forest plot of one figure over all columns; see `SubgroupTable.forest`."""
         return [row for table in self for row in table.forest(metric)]
 
+    def _too_small(self) -> str:
+        return f"no group has the {self.options.get('min_size', 30)} images that it takes to be judged"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
@@ -255,7 +258,8 @@ class Subgroups:
         }
 
     def __str__(self) -> str:
-        parts = [str(table) for table in self] or [f"no subgroups: {self.reason}"]
+        judged = [table for table in self if any(e.value == e.value for s in table for e in s.figures.values())]
+        parts = [str(table) for table in judged] or [f"no subgroups: {self.reason or self._too_small()}"]
         parts += [f"{column} was left out: {why}" for column, why in self.skipped.items()]
         return "\n\n".join(parts)
 
