@@ -105,10 +105,8 @@ def test_a_single_picture_changes_more_with_every_strength(name, pictures):
         assert changes == sorted(changes), changes
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "jpeg"])  # which has blocks of 8 pixels at any size
 def test_a_strength_means_about_the_same_at_another_size(name, pictures):
-    if name == "jpeg":
-        pytest.skip("JPEG works on blocks of 8 pixels, whatever the size")
     small = [resized(image, (224, 224)) for image, _ in pictures]
     large = [resized(image, (448, 448)) for image, _ in pictures]
     for strength in (3, 5):
