@@ -112,6 +112,8 @@ def denormalise(images: Tensor, spec: InputSpec) -> NDArray[np.uint8]:
 
 
 def _normalise(image: NDArray[np.uint8], spec: InputSpec) -> Tensor:
-    mean, std = (np.asarray(values, dtype=np.float32) for values in (spec.mean, spec.std))
-    values = (image.astype(np.float32) / 255 - mean) / std
-    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+    mean, std = (np.asarray(values, dtype=np.float32)[:, None, None] for values in (spec.mean, spec.std))
+    values = image.transpose(2, 0, 1).astype(np.float32, order="C")
+    values *= 1 / (255 * std)
+    values -= mean / std
+    return torch.from_numpy(values)
