@@ -1,6 +1,6 @@
 """Train a model, calibrate it, score it on held-out lesions, and write a report with Grad-CAM pictures.
 
-Without arguments: class and mask of drawn lesions, in about a minute on two CPU cores, no download.
+Without arguments: class and mask of drawn lesions, in one to two and a half minutes on two CPU cores, no download.
 
     python examples/train_isic.py
     python examples/train_isic.py --recipe ham-multitask --data_dir data/HAM10000
