@@ -11,12 +11,12 @@ import numpy as np
 
 from skinzoo.errors import ConfigError, UnknownNameError
 from skinzoo.evaluation.comparison.matching import Matched, Source, match_reports, named_reports
+from skinzoo.evaluation.comparison.measuring import measure
 from skinzoo.evaluation.comparison.paired import (
     ModelFigures,
     analytic_test,
     bootstrap_p_value,
     difference_interval,
-    model_figures,
 )
 from skinzoo.evaluation.comparison.result import Comparison, Difference, Score, is_significant
 from skinzoo.metrics.multiplicity import Correction, adjusted_p_values
@@ -89,7 +89,16 @@ def compare(
     adjusted_p_values([], correction)
     matched = match_reports(named_reports(reports, names), common_only=common_only)
     figures = {
-        name: model_figures(matched, name, resamples=resamples, level=level, seed=seed) for name in matched.outcomes
+        name: measure(
+            outcome,
+            matched.owners(),
+            malignant=matched.malignant,
+            threshold=matched.thresholds[name],
+            resamples=resamples,
+            level=level,
+            seed=seed,
+        )
+        for name, outcome in matched.outcomes.items()
     }
     chosen = _metrics(figures, metrics)
     ranked = _best_first(figures, chosen[0])

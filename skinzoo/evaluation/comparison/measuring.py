@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,12 @@ BoolArray = NDArray[np.bool_]
 
 def measure(
     outcome: Outcome,
-    groups: NDArray[np.str_],
+    groups: NDArray[Any],
     *,
     malignant: Collection[str] = (),
     threshold: float = 0.5,
     resamples: int = 1000,
+    level: float = LEVEL,
     seed: int = 0,
 ) -> ModelFigures:
     """Measure everything, and again in resamples of the lesions or patients.
@@ -42,6 +44,7 @@ def measure(
         malignant: Codes of the malignant classes.
         threshold: Summed probability of these at or above which an image is called malignant.
         resamples: How many.
+        level: Of the intervals.
         seed: Of the draws.
     """
     found = ModelFigures()
@@ -55,7 +58,7 @@ def measure(
             malignant=malignant,
             malignant_threshold=threshold,
             resamples=resamples,
-            level=LEVEL,
+            level=level,
             seed=seed,
         )
         is_malignant = np.array([code in malignant for code in outcome.classes])
@@ -76,7 +79,7 @@ def measure(
         counts = tuple(outcome.mask_counts.T)
         of_masks = segmentation_metrics(*counts)
         drawn = bootstrap_segmentation(
-            *counts, groups=groups[outcome.mask_rows], resamples=resamples, level=LEVEL, seed=seed
+            *counts, groups=groups[outcome.mask_rows], resamples=resamples, level=level, seed=seed
         )
         found.add(of_masks.values, of_masks.undefined, drawn, {})
     return found

@@ -5,20 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skinzoo.evaluation.comparison.matching import Matched
-from skinzoo.evaluation.inference import Outcome
-from skinzoo.metrics import Interval, classification_metrics, segmentation_metrics
-from skinzoo.metrics.bootstrap import Intervals, bootstrap_classification, bootstrap_segmentation
+from skinzoo.metrics import Interval
+from skinzoo.metrics.bootstrap import Intervals
 from skinzoo.metrics.delong import delong_test
 from skinzoo.metrics.mcnemar import mcnemar_test
 from skinzoo.metrics.percentiles import MIN_DEFINED, UNDEFINED, percentile_interval, tail_share
-from skinzoo.metrics.resampling import clusters
-from skinzoo.metrics.strata import classification_strata
 
 FloatArray = NDArray[np.float64]
 
@@ -56,40 +52,6 @@ class ModelFigures:
         self.intervals.update(drawn.intervals)
         self.resampled.update(drawn.resampled)
         self.reasons.update({key: f"no interval: {why}" for key, why in drawn.undefined.items()} | dict(undefined))
-
-
-def model_figures(matched: Matched, model: str, *, resamples: int, level: float, seed: int) -> ModelFigures:
-    """Measure and resample one of the matched models; the draws of all models are the same."""
-    found, outcome, groups = ModelFigures(), matched.outcomes[model], matched.owners()
-    draw: dict[str, Any] = {"resamples": resamples, "level": level, "seed": seed}
-    if outcome.probabilities is not None and (outcome.labels >= 0).any():
-        labels, p, classes = outcome.labels, outcome.probabilities, outcome.classes
-        binary: dict[str, Any] = {
-            "malignant": matched.malignant,
-            "malignant_threshold": matched.thresholds[model],
-        }
-        metrics = classification_metrics(labels, p, classes, **binary)
-        by_class = {
-            f"{code}/{name}": value
-            for code, scores in metrics.per_class.items()
-            for name, value in scores.items()
-            if name != "support"
-        }
-        drawn = bootstrap_classification(labels, p, classes, groups=groups, **binary, **draw)
-        found.add(by_class | metrics.values, metrics.undefined, drawn, _strata(outcome, matched))
-    if outcome.mask_counts is not None and len(outcome.mask_rows):
-        counts = tuple(outcome.mask_counts.T)
-        of_masks = segmentation_metrics(*counts)
-        drawn = bootstrap_segmentation(*counts, groups=groups[outcome.mask_rows], **draw)
-        found.add(of_masks.values, of_masks.undefined, drawn, {})
-    return found
-
-
-def _strata(outcome: Outcome, matched: Matched) -> dict[str, tuple[int, ...]]:
-    labelled = outcome.labels >= 0
-    owner, _ = clusters(matched.owners()[labelled])
-    malignant = np.array([code in matched.malignant for code in outcome.classes])
-    return classification_strata(outcome.labels[labelled], owner, outcome.classes, malignant=malignant)
 
 
 def difference_interval(resampled: FloatArray, *, level: float, strata: tuple[int, ...]) -> Interval:
