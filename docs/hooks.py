@@ -1,7 +1,7 @@
 """Builds the tables of the documentation from the code.
 
 `{{ models }}` on a page becomes a table of a registry, `{{ about skinzoo.metrics.ranking }}` what a module says of
-itself.
+itself, `{{ help predict }}` what `skinzoo predict --help` says.
 """
 
 import inspect
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 
 import skinzoo
+from skinzoo.cli.parsing import parser_of
 from skinzoo.datasets import DATASETS, DatasetInfo
 from skinzoo.datasets.catalogue import DatasetEntry
 from skinzoo.datasets.integrity import CODES
@@ -24,7 +25,13 @@ def on_page_markdown(markdown: str, **_: object) -> str:
         placeholder = f"{{{{ {name} }}}}"
         if placeholder in markdown:
             markdown = markdown.replace(placeholder, build())
+    markdown = re.sub(r"{{ help (\w+) }}", lambda found: command_help(found[1]), markdown)
     return re.sub(r"{{ about ([\w.]+) }}", lambda found: about(found[1]), markdown)
+
+
+def command_help(name: str) -> str:
+    """What `skinzoo <name> --help` says."""
+    return f"```text\n{parser_of(name).format_help().strip()}\n```"
 
 
 def about(module: str) -> str:

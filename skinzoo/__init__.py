@@ -52,8 +52,11 @@ _HOME = {
         "saliency",
         "sanity_check",
     ),
+    "skinzoo.hub": ("HubOptions", "WeightsRecord", "list_weights", "weights_info"),
+    "skinzoo.interchange": ("convert_checkpoint", "export_onnx", "export_program"),
     "skinzoo.losses": ("class_weights", "create_loss", "default_loss", "list_losses"),
     "skinzoo.models": ("MetadataEncoder", "SkinModel", "create_model", "list_models", "model_info", "with_tta"),
+    "skinzoo.publishing": ("ModelCard", "Published", "card_template", "push_to_hub"),
     "skinzoo.taxonomy": ("LabelSpace", "align"),
     "skinzoo.training": (
         "CrossValidation",
@@ -71,8 +74,8 @@ _HOME = {
     "skinzoo.types": ("Batch", "InputSpec", "ModelOutput", "Sample", "Task"),
 }
 _PACKAGES = (
-    *("datasets", "errors", "evaluation", "explain", "losses", "metrics", "models", "plotting", "taxonomy", "training"),
-    *("transforms", "types"),
+    *("datasets", "errors", "evaluation", "explain", "hub", "interchange", "losses", "metrics", "models", "plotting"),
+    *("publishing", "taxonomy", "training", "transforms", "types"),
 )
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -83,11 +86,14 @@ __all__ = [
     "CrossValidation",
     "Explanation",
     "History",
+    "HubOptions",
     "InputSpec",
     "LabelSpace",
     "MetadataEncoder",
+    "ModelCard",
     "ModelOutput",
     "Prediction",
+    "Published",
     "Ranking",
     "Recipe",
     "Report",
@@ -102,14 +108,17 @@ __all__ = [
     "TrainConfig",
     "Trainer",
     "Transform",
+    "WeightsRecord",
     "__version__",
     "align",
     "audit",
     "calibrate",
+    "card_template",
     "choose_operating_points",
     "class_weights",
     "compare",
     "concat",
+    "convert_checkpoint",
     "corrupt",
     "create_augmentation",
     "create_loss",
@@ -121,6 +130,8 @@ __all__ = [
     "evaluate_across",
     "evaluate_robustness",
     "explain_all",
+    "export_onnx",
+    "export_program",
     "faithfulness",
     "get_recipe",
     "grad_cam",
@@ -132,6 +143,7 @@ __all__ = [
     "list_losses",
     "list_models",
     "list_recipes",
+    "list_weights",
     "load_dataset",
     "load_report",
     "load_split",
@@ -140,12 +152,14 @@ __all__ = [
     "predict",
     "predict_all",
     "predict_table",
+    "push_to_hub",
     "rank_unlabelled",
     "saliency",
     "sanity_check",
     "save_split",
     "scan",
     "seed_everything",
+    "weights_info",
     "with_tta",
 ]
 
@@ -193,8 +207,11 @@ if TYPE_CHECKING:
         saliency,
         sanity_check,
     )
+    from skinzoo.hub import HubOptions, WeightsRecord, list_weights, weights_info
+    from skinzoo.interchange import convert_checkpoint, export_onnx, export_program
     from skinzoo.losses import class_weights, create_loss, default_loss, list_losses
     from skinzoo.models import MetadataEncoder, SkinModel, create_model, list_models, model_info, with_tta
+    from skinzoo.publishing import ModelCard, Published, card_template, push_to_hub
     from skinzoo.taxonomy import LabelSpace, align
     from skinzoo.training import (
         CrossValidation,

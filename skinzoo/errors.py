@@ -22,7 +22,9 @@ SkinzooError
 ├── WeightsError
 │   ├── UnsafeWeightsError      a pickle, or a file that is not safetensors
 │   ├── WeightsMismatchError    weights of another architecture or label space
-│   └── OfflineError            a download was needed and the network did not answer
+│   ├── ChecksumError           bytes that are not the ones that were published
+│   ├── OfflineError            a download was needed and the network did not answer
+│   └── PublishError            a model that cannot be published as it is
 └── TrainingError
     ├── DivergedError           a loss that is not finite
     ├── EmptyLoaderError        no batch to train or evaluate on
@@ -143,8 +145,16 @@ class WeightsMismatchError(WeightsError):
     """Weights of another architecture or another label space."""
 
 
+class ChecksumError(WeightsError):
+    """Bytes that are not the ones that were published: damaged or changed on the way or on this disk."""
+
+
 class OfflineError(WeightsError):
     """A download was needed and the network did not answer."""
+
+
+class PublishError(WeightsError):
+    """A model that cannot be published as it is; the message lists what is missing."""
 
 
 class TrainingError(SkinzooError):

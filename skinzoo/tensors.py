@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,6 +24,42 @@ _SIGNATURES = {
     b"version https://git-lfs": "a Git-LFS pointer (run `git lfs pull`)",
     b"<": "an HTML page (an expired link, or access was refused)",
 }
+_DTYPES = {
+    **{"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "BOOL": torch.bool},
+    **{"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "C64": torch.complex64},
+    **{"U64": torch.uint64, "U32": torch.uint32, "U16": torch.uint16, "U8": torch.uint8},
+}
+MAX_HEADER = 16_000_000
+"""Bytes; timm's `tf_efficientnet_l2` needs 200,000 for its 1,900 tensors."""
+_MAX_TENSORS, _MAX_DIMENSIONS = 50_000, 16
+
+
+class StoredTensor(NamedTuple):
+    """Where a tensor is in a safetensors file, and of what kind.
+
+    Attributes:
+        dtype: Of its numbers.
+        shape: Its sizes.
+        begin: Of its first byte, counted from the end of the header.
+        end: Of the byte after its last.
+    """
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+class TensorHeader(NamedTuple):
+    """What a safetensors file says about itself.
+
+    Attributes:
+        tensors: By name, in the order of the bytes.
+        metadata: Its own key and value pairs; `save_tensors` writes one, `skinzoo`.
+    """
+
+    tensors: dict[str, StoredTensor]
+    metadata: dict[str, str]
 
 
 def save_tensors(
@@ -63,14 +100,14 @@ def load_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         UnsafeWeightsError: The file is a pickle or anything else that is not safetensors.
     """
     path = Path(path)
-    refuse_unsafe(path)
+    read_header(path)
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
-        raise WeightsError(f"{path} is damaged or cut short ({error}); download or save it again.") from error
+        raise _damaged(path, error) from error
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        if (tensor.is_floating_point() or tensor.is_complex()) and not torch.isfinite(tensor).all():
             raise WeightsError(f"{path} holds NaN or infinite values in {name!r}; these weights cannot be used.")
     return tensors
 
@@ -82,14 +119,89 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
         WeightsError: The file is absent or damaged.
         UnsafeWeightsError: The file is not safetensors.
     """
-    refuse_unsafe(Path(path))
     try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("skinzoo", "{}")
-        found = json.loads(text)
-    except (SafetensorError, ValueError) as error:
-        raise WeightsError(f"{path} is damaged ({error}); download or save it again.") from error
+        found = json.loads(read_header(path).metadata.get("skinzoo", "{}"))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, error) from error
     return found if isinstance(found, dict) else {}
+
+
+def read_header(path: str | os.PathLike[str]) -> TensorHeader:
+    """Read the header of a safetensors file and check it against the file's size; no tensor is read.
+
+    Raises:
+        WeightsError: The file is absent or damaged.
+        UnsafeWeightsError: The file is not safetensors.
+    """
+    path = Path(path)
+    refuse_unsafe(path)
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            length = int.from_bytes(file.read(8), "little")
+            if length > min(MAX_HEADER, size - 8):
+                raise ValueError(f"its header of {length:,} bytes cannot be in {size:,} bytes")
+            return parse_header(file.read(length), size - 8 - length)
+    except ValueError as error:
+        raise _damaged(path, error) from error
+
+
+def parse_header(text: bytes, size: int) -> TensorHeader:
+    """Check a header as strictly as the format is written: nothing twice, no gap, no overlap, nothing left over.
+
+    Readers differ in what they make of a name that is there twice, and PyTorch in which shapes it cannot take.
+
+    Args:
+        text: The JSON, without the eight bytes before it.
+        size: Bytes after the header.
+
+    Raises:
+        ValueError: The header is damaged; the message says how.
+    """
+    try:
+        values = json.loads(text.decode("utf-8"), object_pairs_hook=_without_repetition)
+        metadata = values.pop("__metadata__", {})
+        if not all(isinstance(value, str) for value in metadata.values()):
+            raise ValueError("its metadata are not text")
+        if len(values) > _MAX_TENSORS:
+            raise ValueError(f"{len(values):,} tensors are more than the {_MAX_TENSORS:,} that a file may hold")
+        tensors = {name: _stored_tensor(name, entry) for name, entry in values.items()}
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"its header has another form than expected: {error}") from error
+    tensors = dict(sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)))
+    at = 0
+    for name, tensor in tensors.items():
+        if tensor.begin != at:
+            raise ValueError(f"{name!r} does not begin where the tensor before it ends")
+        at = tensor.end
+    if at != size:
+        raise ValueError(f"its header describes {at:,} bytes, and {size:,} follow")
+    return TensorHeader(tensors, metadata)
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
+            raise ValueError(f"{name!r:.100} is there twice")
+        values[name] = value
+    return values
+
+
+def _stored_tensor(name: str, entry: Mapping[str, Any]) -> StoredTensor:
+    shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
+    if entry["dtype"] not in _DTYPES:
+        raise ValueError(f"{name!r} is of type {entry['dtype']!r}, which is not read")
+    if len(shape) > _MAX_DIMENSIONS or not all(type(n) is int and 0 <= n < 2**62 for n in (*shape, begin, end)):
+        raise ValueError(f"{name!r} has sizes that are no sizes of a tensor")
+    dtype = _DTYPES[entry["dtype"]]
+    if end - begin != math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"{name!r} of shape {shape} does not fill its {end - begin:,} bytes")
+    return StoredTensor(dtype, shape, begin, end)
+
+
+def _damaged(path: str | os.PathLike[str], why: Exception) -> WeightsError:
+    return WeightsError(f"{path} is damaged or cut short ({str(why)[:300]}); download or save it again.")
 
 
 def refuse_unsafe(path: Path) -> None:
@@ -112,5 +224,6 @@ def refuse_unsafe(path: Path) -> None:
         looks = f"a {path.suffix} file, which may hold a pickle"
     raise UnsafeWeightsError(
         f"{path} is {looks or 'not a safetensors file'}. Only safetensors are loaded, because opening a pickle can run "
-        "any code. If you trust its origin, convert it: safetensors.torch.save_file(tensors, 'model.safetensors')."
+        "any code. If it holds weights and you trust its origin, convert it, best in a container without network: "
+        "skinzoo convert FILE --model NAME --trusted --out FOLDER"
     )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 IGNORE_INDEX = -100
 """The class index of a sample without a label; PyTorch's cross-entropy skips it too."""
 
+NO_MASK = 255
+"""Every value of a mask of bytes, in a batch, whose sample has none."""
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -130,9 +133,11 @@ class Batch(NamedTuple):
     """Several transformed samples.
 
     Attributes:
-        images: Normalised float tensor (N, 3, H, W).
+        images: Normalised float tensor (N, 3, H, W); uint8 where the transform leaves bytes, until they are on their
+            device (`skinzoo.transforms.feed`).
         labels: int64 tensor (N,), `IGNORE_INDEX` where a sample has no label.
-        masks: Float tensor (N, 1, H, W) of 0 and 1, NaN where a sample has no mask; None if no sample has one.
+        masks: Float tensor (N, 1, H, W) of 0 and 1, NaN where a sample has no mask; None if no sample has one. Where
+            they are bytes, `NO_MASK` stands for NaN.
         ids: The samples' ids.
         other_labels: int64 tensor (N,), the second label of each picture that was mixed of two; None if none was.
         share: The first label's share of a mixed picture, in [0, 1].

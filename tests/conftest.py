@@ -14,10 +14,15 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # the Hub's client reads these once, when it is imported
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import numpy as np
 import pytest
 from browser import WHY_NOT, Browser, find_browser
+from hub_fixtures import client_sleeps as client_sleeps
+from hub_fixtures import hub as hub
 from PIL import Image
 
 HAM_HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization"

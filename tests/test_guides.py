@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import torchvision
 
 import skinzoo
 from skinzoo.evaluation import record_training
+from skinzoo.interchange.unpickling import SAFE_TORCH
 
 DOCS = Path(__file__).parents[1] / "docs"
 GUIDES = {
@@ -22,6 +25,8 @@ GUIDES = {
     "ensembles": 3,
     "plots": 1,
     "robustness": 3,
+    "export": 4,
+    "augmentation": 3,
 }
 """How many blocks of Python each guide has."""
 
@@ -160,3 +165,20 @@ def test_every_metric_is_on_its_page(parts):
     for scores in report.classification.per_class.values():
         measured |= set(scores) - {"support"}
     assert measured <= named
+
+
+def test_export(names, capsys):
+    pytest.importorskip("onnxruntime")
+    if tuple(map(int, torch.__version__.split(".")[:2])) < SAFE_TORCH:
+        pytest.skip("old checkpoints are read from PyTorch 2.10 on")
+    old = torchvision.models.resnet18()
+    old.fc = torch.nn.Linear(512, 7)
+    torch.save({"model_state_dict": old.state_dict()}, "best_model.pth")
+    run("export", names)
+    own = skinzoo.predict(names["model"], "lesion.jpg")[0].probabilities
+    np.testing.assert_allclose(names["probabilities"][0], list(own.values()), atol=1e-5)
+    assert "122 tensors, 122 renamed" in capsys.readouterr().out
+
+
+def test_augmentation(names):
+    run("augmentation", names)

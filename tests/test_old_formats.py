@@ -14,7 +14,7 @@ FORMATS = sorted((Path(__file__).parent / "fixtures").glob("format_*"))
 
 
 def test_there_are_fixtures():
-    assert [p.name for p in FORMATS] == ["format_1"]
+    assert [p.name for p in FORMATS] == ["format_1", "format_2"]
 
 
 @pytest.mark.parametrize("folder", FORMATS, ids=lambda p: p.name)

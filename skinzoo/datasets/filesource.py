@@ -65,7 +65,18 @@ class FileSource:
             ImageDecodeError: The picture cannot be used, also when read again.
             MaskError: The same for its mask, or its aspect ratio is another.
         """
-        picture = self._twice(read_image, image, id, max_pixels=self.max_pixels, scale16=self.scale16)
+        return self._read(image, mask, id, None)
+
+    def read_reduced(
+        self, image: str, mask: str, id: str, least: tuple[int, int]
+    ) -> tuple[ByteArray, ByteArray | None]:
+        """The same, smaller where the height and width `least` will do; see `read_image`."""
+        return self._read(image, mask, id, least)
+
+    def _read(
+        self, image: str, mask: str, id: str, least: tuple[int, int] | None
+    ) -> tuple[ByteArray, ByteArray | None]:
+        picture = self._twice(read_image, image, id, max_pixels=self.max_pixels, scale16=self.scale16, least=least)
         if not mask:
             return picture.array, None
         found: ByteArray = self._twice(read_mask, mask, id, max_pixels=self.max_pixels, threshold=self.threshold).array

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skinzoo.datasets.base import ByteArray, IntArray, SkinDataset, Source, StrArray
+from skinzoo.datasets.base import ByteArray, IntArray, ReducingSource, SkinDataset, Source, StrArray
 from skinzoo.datasets.filesource import FileSource
 from skinzoo.datasets.ids import canonical_id
 
@@ -47,8 +47,21 @@ class CombinedSource:
 
     def read(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:
         """The picture (uint8, H x W x 3, RGB) and its mask (uint8 0/1, H x W), None if `mask` is empty."""
+        source, own, own_mask = self._find(image, mask)
+        return source.read(own, own_mask, id)
+
+    def read_reduced(
+        self, image: str, mask: str, id: str, least: tuple[int, int]
+    ) -> tuple[ByteArray, ByteArray | None]:
+        """The same, smaller where that will do and the collection can."""
+        source, own, own_mask = self._find(image, mask)
+        if isinstance(source, ReducingSource):
+            return source.read_reduced(own, own_mask, id, least)
+        return source.read(own, own_mask, id)
+
+    def _find(self, image: str, mask: str) -> tuple[Source, str, str]:
         number, _, key = image.partition(":")
-        return self.origins[int(number)].source.read(key, mask.partition(":")[2], id)
+        return self.origins[int(number)].source, key, mask.partition(":")[2]
 
     def scopes(self, images: StrArray) -> StrArray:
         """For each key of `records`, the namespace of its collection, or the collection's name if it has none."""

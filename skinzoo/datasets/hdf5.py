@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skinzoo.datasets.decode import ByteArray, load_raster, to_rgb, upright
+from skinzoo.datasets.decode import ByteArray, decode_image
 from skinzoo.datasets.sniff import unreadable
 from skinzoo.errors import DataError, ImageDecodeError, MissingDependencyError
 
@@ -87,11 +87,24 @@ class HDF5Source:
         Raises:
             ImageDecodeError: The picture cannot be used, also when read again.
         """
+        return self._read(image, id, None)
+
+    def read_reduced(
+        self,
+        image: str,
+        mask: str,  # noqa: ARG002
+        id: str,
+        least: tuple[int, int],
+    ) -> tuple[ByteArray, ByteArray | None]:
+        """The same, smaller where the height and width `least` will do; see `skinzoo.datasets.decode.read_image`."""
+        return self._read(image, id, least)
+
+    def _read(self, image: str, id: str, least: tuple[int, int] | None) -> tuple[ByteArray, ByteArray | None]:
         try:
-            return self._decode(image), None
+            return self._decode(image, least), None
         except ImageDecodeError:  # as `FileSource` does: a network drive sometimes fails once
             try:
-                return self._decode(image), None
+                return self._decode(image, least), None
             except ImageDecodeError as error:
                 raise ImageDecodeError(
                     f"{id}: {self.path}, dataset {image!r}: {error}. Open the collection with check='full' to set such "
@@ -99,9 +112,8 @@ class HDF5Source:
                     error.code,
                 ) from error
 
-    def _decode(self, key: str) -> ByteArray:
-        picture, header = load_raster(self.content(key), key)
-        return upright(np.array(to_rgb(picture, header)), header.orientation)
+    def _decode(self, key: str, least: tuple[int, int] | None) -> ByteArray:
+        return decode_image(self.content(key), key, least=least).array
 
     def _agrees_with_library(self) -> bool:
         """True if the first dataset is stored in one piece, and the library finds the same bytes in it."""

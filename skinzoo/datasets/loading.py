@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from skinzoo.datasets.base import IntArray, SkinDataset
 from skinzoo.errors import ConfigError, EmptyLoaderError
-from skinzoo.types import IGNORE_INDEX, Batch, Sample
+from skinzoo.types import IGNORE_INDEX, NO_MASK, Batch, Sample
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -184,7 +184,11 @@ def _is_whole(value: object) -> bool:
 
 
 class TransformedView:
-    """A dataset seen through a transform, indexed by the sampler's keys."""
+    """A dataset seen through a transform, indexed by the sampler's keys.
+
+    A transform with an attribute `least` (height, width) is given pictures no larger than it needs, where that is
+    cheaper; see `SkinDataset.sample`.
+    """
 
     def __init__(self, dataset: SkinDataset, transform: SampleTransform) -> None:
         self.dataset = dataset
@@ -195,7 +199,8 @@ class TransformedView:
 
     def __getitem__(self, key: Key) -> Sample:
         epoch, index = key
-        return self.transform(self.dataset[index], epoch=epoch, index=index)
+        sample = self.dataset.sample(index, least=getattr(self.transform, "least", None))
+        return self.transform(sample, epoch=epoch, index=index)
 
 
 def collate(samples: Sequence[Sample], metadata: EncodeMetadata | None = None) -> Batch:
@@ -217,7 +222,7 @@ def collate(samples: Sequence[Sample], metadata: EncodeMetadata | None = None) -
     if not found:
         together = None
     else:
-        missing = torch.full_like(found[0], torch.nan)
+        missing = torch.full_like(found[0], torch.nan if found[0].is_floating_point() else NO_MASK)
         together = _stack(samples, [missing if m is None else m for m in masks], "mask")
     labels = torch.tensor([IGNORE_INDEX if s.label is None else s.label for s in samples], dtype=torch.int64)
     encoded = None if metadata is None else metadata([s.metadata for s in samples])
@@ -245,6 +250,10 @@ def _stack(samples: Sequence[Sample], tensors: Sequence[Tensor], what: str) -> T
                 f"{what}s of one batch differ in size: {samples[0].id} {tuple(tensors[0].shape)}, {sample.id} "
                 f"{tuple(tensor.shape)}; the transform must bring all to one size."
             )
+    if (
+        tensors[0].ndim == 3 and tensors[0].stride(0) == 1
+    ):  # bytes as they lie in a picture; channels-last costs nothing
+        return torch.stack([tensor.permute(1, 2, 0) for tensor in tensors]).permute(0, 3, 1, 2)
     return torch.stack(list(tensors))
 
 

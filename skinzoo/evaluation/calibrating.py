@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from skinzoo.datasets import SkinDataset, make_loader, split_indices
 from skinzoo.errors import ConfigError, SplitError
+from skinzoo.evaluation.engines import forward_of
 from skinzoo.evaluation.inference import Outcome, collect
 from skinzoo.evaluation.scaling import fit_temperature, fit_vector
 from skinzoo.evaluation.scoring import check_dataset
@@ -205,7 +206,7 @@ def _answers(model: SkinModel, dataset: SkinDataset, *, batch_size: int, num_wor
         num_workers=num_workers,
         metadata=model.metadata_encoder,
     )
-    return collect(model, loader, device=model.device)
+    return collect(model, loader, device=model.device, forward=forward_of(model, "auto", len(dataset)))
 
 
 def _cross_fitted(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skinzoo.devices import move
+from skinzoo.evaluation.engines import Forward
 from skinzoo.losses import MultiTaskLoss
 from skinzoo.metrics import (
     ClassificationMetrics,
@@ -106,6 +107,7 @@ def collect(
     *,
     loss: MultiTaskLoss | None = None,
     device: torch.device | str = "cpu",
+    forward: Forward | None = None,
 ) -> Outcome:
     """Run a model over a loader, in evaluation mode and without gradients; its mode is put back afterwards.
 
@@ -114,6 +116,7 @@ def collect(
         loader: Batches.
         loss: To measure too.
         device: Where to compute.
+        forward: What to call in place of the model, as `forward_of` makes it; None for the model.
 
     Raises:
         DivergedError: The model gives values that are not finite.
@@ -121,10 +124,11 @@ def collect(
     ids: list[str] = []
     columns: dict[str, list[NDArray[Any]]] = defaultdict(list)
     sums: dict[str, tuple[float, float]] = {}
+    run = model if forward is None else forward
     with evaluation_mode(model), torch.no_grad():
         for batch in loader:
             batch = move(batch, torch.device(device))
-            output = model(*model.inputs(batch))
+            output = run(*model.inputs(batch))
             require_finite(output)
             columns["labels"].append(batch.labels.cpu().numpy())
             if output.logits is not None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from skinzoo.datasets.loading import collate
 from skinzoo.devices import move
 from skinzoo.errors import ConfigError
+from skinzoo.evaluation.engines import MIN_PICTURES, Engine, Forward, check_engine, forward_of
 from skinzoo.evaluation.measurements import Measurements, measure_lesion
 from skinzoo.html import DISCLAIMER
 from skinzoo.inputs import PictureLike, Unreadable, find_pictures, readable, with_metadata
@@ -160,6 +161,7 @@ def predict(
     batch_size: int = 32,
     measure: bool = True,
     heatmaps: bool = False,
+    engine: Engine = "auto",
 ) -> list[Prediction]:
     """Predict for one picture, several, a folder or an archive.
 
@@ -176,6 +178,10 @@ def predict(
         batch_size: Pictures at a time.
         measure: Measure the lesion that the mask shows; some milliseconds a picture.
         heatmaps: Add a Grad-CAM heatmap of the predicted class; about one more forward pass.
+        engine: What computes the answers. `"plain"` for the model itself; `"fused"` for a private copy with BatchNorm
+            folded into the convolutions, or the model itself where that is not certain to give the same answers within
+            rounding; `"auto"` for `"fused"` from 16 pictures on; `"onnx"` for onnxruntime on the CPU, which takes some
+            seconds to prepare and pays for hundreds of pictures. Heatmaps are always the model's own.
 
     Returns:
         One prediction a picture, in order.
@@ -186,6 +192,7 @@ def predict(
         ImageDecodeError: The only picture is not a usable image; the message names it.
         ConfigError: Something is no picture, or an array is not uint8 RGB; or the metadata is not what the model takes.
         DivergedError: The model gives values that are not finite.
+        MissingDependencyError: `engine="onnx"` without the extra `onnx`.
 
     Examples:
         >>> print(predict(model, "lesion.jpg")[0])
@@ -193,14 +200,16 @@ def predict(
           melanocytic nevus   83.1%  #########################
           ...
     """
+    check_engine(engine)
     pictures = find_pictures(inputs)
-    first = list(islice(pictures, 2))
+    first = list(islice(pictures, MIN_PICTURES))
+    forward = forward_of(model, engine, len(first))
     if len(first) < 2:
         samples = with_metadata(model, first, metadata)
-        return list(predictions_of(model, samples, batch_size, measure=measure, heatmaps=heatmaps))
+        return list(predictions_of(model, forward, samples, batch_size, measure=measure, heatmaps=heatmaps))
     failed: list[Unreadable] = []
     samples = readable(model, chain(first, pictures), failed, metadata)
-    found = list(predictions_of(model, samples, batch_size, measure=measure, heatmaps=heatmaps))
+    found = list(predictions_of(model, forward, samples, batch_size, measure=measure, heatmaps=heatmaps))
     if failed:
         shown = "; ".join(f"{f.id} ({f.reason})" for f in failed[:5])
         warnings.warn(
@@ -220,10 +229,12 @@ def predict_all(
     batch_size: int = 32,
     measure: bool = True,
     heatmaps: bool = False,
+    engine: Engine = "auto",
 ) -> Predictions:
     """As `predict`, one after the other, for pictures that do not fit into memory together.
 
-    Pictures are read some ahead, in threads. One that cannot be read is listed in `failed`; the others go on.
+    Pictures are read some ahead, in threads. One that cannot be read is listed in `failed`; the others go on. The model
+    should not change before the last prediction: the engine may work with a copy of it.
 
     Examples:
         >>> predictions = predict_all(model, "pictures.zip")
@@ -232,28 +243,43 @@ def predict_all(
         >>> predictions.failed
         []
     """
+    check_engine(engine)
     failed: list[Unreadable] = []
-    samples = readable(model, find_pictures(inputs), failed, metadata)
-    return Predictions(predictions_of(model, samples, batch_size, measure=measure, heatmaps=heatmaps), failed)
+
+    def found() -> Iterator[Prediction]:
+        pictures = find_pictures(inputs)
+        first = list(islice(pictures, MIN_PICTURES))
+        forward = forward_of(model, engine, len(first))
+        samples = readable(model, chain(first, pictures), failed, metadata)
+        del first  # the chain lets go of each picture
+        yield from predictions_of(model, forward, samples, batch_size, measure=measure, heatmaps=heatmaps)
+
+    return Predictions(found(), failed)
 
 
 def predictions_of(
-    model: SkinModel, samples: Iterator[Sample], batch_size: int, *, measure: bool, heatmaps: bool
+    model: SkinModel,
+    forward: Forward,
+    samples: Iterator[Sample],
+    batch_size: int,
+    *,
+    measure: bool,
+    heatmaps: bool,
 ) -> Iterator[Prediction]:
-    """Predictions for samples, made batch by batch; see `predict`."""
+    """Predictions for samples, made batch by batch by what is called in place of the model; see `predict`."""
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ConfigError(f"batch_size must be a positive whole number, got {batch_size!r}.")
     transform = Transform(model.input_spec)
     while group := list(islice(samples, batch_size)):
-        yield from _of_batch(model, group, transform, measure, heatmaps)
+        yield from _of_batch(model, forward, group, transform, measure, heatmaps)
 
 
 def _of_batch(
-    model: SkinModel, group: list[Sample], transform: Transform, measure: bool, heatmaps: bool
+    model: SkinModel, forward: Forward, group: list[Sample], transform: Transform, measure: bool, heatmaps: bool
 ) -> Iterator[Prediction]:
     batch = collate([transform(sample) for sample in group], model.metadata_encoder)
     with evaluation_mode(model), torch.no_grad():
-        output = model(*model.inputs(move(batch, model.device)))
+        output = forward(*model.inputs(move(batch, model.device)))
     require_finite(output)
     classes = model.label_space.classes if model.label_space else ()
     probabilities = model.probabilities(output.logits).tolist() if output.logits is not None else None

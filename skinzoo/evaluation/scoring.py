@@ -14,12 +14,14 @@ from skinzoo.datasets import LeakageWarning, SkinDataset, make_loader
 from skinzoo.datasets.loading import collate
 from skinzoo.devices import move, pick_device
 from skinzoo.errors import ConfigError, LabelError
+from skinzoo.evaluation.engines import Engine, check_engine, forward_of
 from skinzoo.evaluation.inference import Outcome, collect
 from skinzoo.evaluation.overlap import Overlap, check_overlap
 from skinzoo.evaluation.recording import split_hash
 from skinzoo.evaluation.report import Example, Report, Resampling
 from skinzoo.explain.methods import explain_batch
 from skinzoo.models import SkinModel, evaluation_mode
+from skinzoo.models.digest import weights_digest
 from skinzoo.transforms import Transform, denormalise
 from skinzoo.types import IGNORE_INDEX, Batch
 
@@ -35,6 +37,7 @@ def evaluate(
     allow_overlap: bool = False,
     thorough: bool = False,
     resampling: Resampling | None = None,
+    engine: Engine = "auto",
 ) -> Report:
     """Score a model on a collection or a part of one.
 
@@ -53,6 +56,8 @@ def evaluate(
         thorough: Measure the faithfulness of heatmaps on 32 pictures and the robustness against corruptions on 100
             too, as sections of the report; takes as long as some thousand further pictures.
         resampling: How the report draws its intervals; None for 1,000 resamples.
+        engine: What computes the answers that are scored, as for `predict`; the figures are those of the model within
+            rounding. Example pictures and `thorough` use the model itself.
 
     Raises:
         LeakageError: The model was trained on some of these images, or on others of the same lesions or patients.
@@ -60,6 +65,7 @@ def evaluate(
         LabelError: The collection's classes are not the model's.
         ConfigError: The collection has neither labels nor masks that the model predicts.
     """
+    check_engine(engine)
     check_dataset(model, dataset)
     if not isinstance(examples, int) or examples < 0:
         raise ConfigError(f"examples must be a whole number of at least 0, got {examples!r}.")
@@ -70,7 +76,7 @@ def evaluate(
     loader = make_loader(
         dataset, transform, batch_size=batch_size, num_workers=num_workers, metadata=model.metadata_encoder
     )
-    outcome = collect(model, loader, device=model.device)
+    outcome = collect(model, loader, device=model.device, forward=forward_of(model, engine, len(dataset)))
     report = Report(
         title=f"{model.config.architecture} on {dataset.name}",
         facts=_facts(model, dataset, outcome, overlap),
@@ -144,6 +150,7 @@ def _facts(model: SkinModel, dataset: SkinDataset, outcome: Outcome, overlap: Ov
     facts: dict[str, Any] = {
         "model": model.config.architecture,
         "parameters": model.num_parameters(),
+        "weights": weights_digest(model),
         "input": f"{height} x {width} pixels, {'squashed' if model.input_spec.crop == 'none' else 'centre crop'}",
         "collection": dataset.info.title,
         "part": dataset.part or "all",

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 import skinzoo
 from skinzoo.errors import ConfigError
+from skinzoo.evaluation.engines import MIN_PICTURES, Engine, forward_of
 from skinzoo.evaluation.partfile import Kind, PartFile, pyarrow
 from skinzoo.evaluation.prediction import Prediction, predictions_of
 from skinzoo.html import DISCLAIMER
@@ -64,6 +65,7 @@ def predict_table(
     measure: bool = False,
     overwrite: bool = False,
     progress: bool = True,
+    engine: Engine = "auto",
 ) -> WrittenPredictions:
     """Predict for pictures, a folder or an archive, a row each, into a CSV or Parquet file.
 
@@ -79,6 +81,7 @@ def predict_table(
         measure: Add the lesion's measures; some milliseconds a picture.
         overwrite: Replace a table that is there, and begin anew.
         progress: Show a bar if this is a terminal.
+        engine: As for `predict`; what counts is the number of all pictures, not of those that have no row yet.
 
     Raises:
         ConfigError: Another ending; the table is there already; or the part of it was written by another model or with
@@ -97,12 +100,14 @@ def predict_table(
     columns = _columns(model, classes, measure)
     part = PartFile(target, {"model": _fingerprint(model), "skinzoo": skinzoo.__version__}, columns)
     found_pictures = find_pictures(inputs)
-    first = list(islice(found_pictures, 1))  # before anything is written, so that a wrong path leaves nothing behind
+    # before anything is written, so that a wrong path leaves nothing behind
+    first = list(islice(found_pictures, MIN_PICTURES))
+    forward = forward_of(model, engine, len(first))
     done = part.open(anew=overwrite)
     failed: list[Unreadable] = []
     pictures = (p for p in chain(first, found_pictures) if p.id not in done)
     samples = readable(model, pictures, failed, metadata)
-    found = predictions_of(model, samples, batch_size, measure=measure, heatmaps=False)
+    found = predictions_of(model, forward, samples, batch_size, measure=measure, heatmaps=False)
     reported = 0
     try:
         with tqdm(unit=" pictures", initial=len(done), disable=None if progress else True, desc=target.name) as bar:

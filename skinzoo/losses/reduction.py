@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from skinzoo.errors import ConfigError, LabelError, MaskError
+from skinzoo.errors import ConfigError
+from skinzoo.losses.checks import check_labels, check_masks
 from skinzoo.types import IGNORE_INDEX
 
 
@@ -41,8 +42,7 @@ def check_classification(logits: Tensor, labels: Tensor, weight: Tensor | None) 
 
     Raises:
         ConfigError: The shapes do not agree.
-        LabelError: A label outside [0, C) that is not `IGNORE_INDEX`; on a GPU PyTorch would end the process's CUDA
-            context instead.
+        LabelError: A label outside [0, C) that is not `IGNORE_INDEX`.
     """
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ConfigError(
@@ -51,13 +51,7 @@ def check_classification(logits: Tensor, labels: Tensor, weight: Tensor | None) 
     num_classes = logits.shape[1]
     if weight is not None and len(weight) != num_classes:
         raise ConfigError(f"got {len(weight)} class weights for logits of {num_classes} classes.")
-    wrong = ((labels < 0) | (labels >= num_classes)) & (labels != IGNORE_INDEX)
-    if bool(wrong.any()):
-        raise LabelError(
-            f"labels must lie between 0 and {num_classes - 1} (or be {IGNORE_INDEX} where there is none) for logits of "
-            f"{num_classes} classes; got {sorted(set(labels[wrong].tolist()))}. Was the model made with another "
-            "num_classes than the collection has?"
-        )
+    check_labels(labels, num_classes)
 
 
 def mean_over_labelled(losses: Tensor, labels: Tensor, weight: Tensor | None) -> Tensor:
@@ -97,16 +91,8 @@ def annotated_masks(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
             f"expected mask logits and masks of one shape (N, 1, H, W); got {tuple(logits.shape)} and "
             f"{tuple(masks.shape)}."
         )
-    nan = masks.isnan()
-    missing = nan.flatten(1).all(dim=1)
-    outside = (masks < 0) | (masks > 1) | (nan & ~missing[:, None, None, None])
-    if bool(outside.any()):  # the one read-back from the GPU
-        raise MaskError(
-            f"masks must lie in [0, 1]; got values from {masks[~nan].min():.4g} to {masks[~nan].max():.4g} and "
-            f"{int(nan[~missing].sum())} NaN inside masks. Divide 0/255 masks by 255; a sample without a mask is NaN "
-            "throughout.",
-            "MASK_VALUES",
-        )
+    check_masks(masks)
+    missing = masks.isnan().flatten(1).all(dim=1)
     targets = torch.where(missing[:, None, None, None], 0, masks)
     return targets.to(logits.dtype), (~missing).to(logits.dtype)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+import skinzoo
 from skinzoo.errors import ConfigError, DivergedError
 from skinzoo.models.calibration import Calibration, OperatingPoints
 from skinzoo.models.metadata import MetadataEncoder
@@ -20,6 +21,12 @@ from skinzoo.types import Batch, InputSpec, ModelOutput, Task
 if TYPE_CHECKING:
     import os
     from pathlib import Path
+
+    from skinzoo import ModelCard, Published, Report
+    from skinzoo.models.plain_form import PlainForm
+
+SMALL = 96
+"""Pictures with a shorter side are tried when a model is built."""
 
 
 @contextmanager
@@ -46,6 +53,33 @@ def require_finite(output: ModelOutput) -> None:
                 f"the model's {name} hold NaN or infinite values; its weights have diverged, or the input is not "
                 "finite. Use earlier weights, and train with a lower learning rate or clip_grad_norm=1."
             )
+
+
+def check_size(model: SkinModel) -> None:
+    """Try a very small picture once: some networks pool it away to nothing.
+
+    Raises:
+        ConfigError: The model cannot work at its input size.
+    """
+    for part in _parts(model):
+        height, width = part.input_spec.size
+        if min(height, width) >= SMALL:
+            continue
+        tried = (height, width) if part.fixed_size else (min(height, SMALL), min(width, SMALL))
+        try:
+            with torch.no_grad():
+                part(torch.zeros(1, 3, *tried, device=part.device))
+        except RuntimeError as error:
+            raise ConfigError(
+                f"{part.config.architecture} cannot work at {height} x {width} pixels; use a larger image_size."
+            ) from error
+
+
+def _parts(model: SkinModel) -> list[SkinModel]:
+    """The models that it is made of, at any depth; itself if it is made of none."""
+    models = [module for module in model.modules() if isinstance(module, SkinModel)]
+    made = [m for m in models if not any(isinstance(inner, SkinModel) for inner in list(m.modules())[1:])]
+    return made or [model]
 
 
 @dataclass(frozen=True)
@@ -180,11 +214,26 @@ class SkinModel(nn.Module):
             module.eval()
         return self
 
-    def save_pretrained(self, directory: str | os.PathLike[str], **facts: Any) -> Path:
+    def plain_form(self) -> PlainForm | None:
+        """What plain timm or segmentation_models_pytorch needs to load the saved model; None if it cannot."""
+        return None
+
+    def plain_names(self) -> Mapping[str, str] | None:
+        """The name of each tensor in that library, by ours; None if there is no such library."""
+        form = self.plain_form()
+        return None if form is None else form.names
+
+    def save_pretrained(
+        self, directory: str | os.PathLike[str], *, dtype: Literal["float32", "float16"] = "float32", **facts: Any
+    ) -> Path:
         """Write `model.safetensors` and `config.json`; see `skinzoo.models.pretrained.save_pretrained`."""
         from skinzoo.models.pretrained import save_pretrained
 
-        return save_pretrained(self, directory, **facts)
+        return save_pretrained(self, directory, dtype=dtype, **facts)
+
+    def push_to_hub(self, repository: str, *, report: Report, card: ModelCard, **options: Any) -> Published:
+        """Publish the model with its card and report; see `skinzoo.push_to_hub`."""
+        return skinzoo.push_to_hub(self, repository, report=report, card=card, **options)
 
     def num_parameters(self, *, trainable: bool = False) -> int:
         """Number of parameters, or of those that train."""

@@ -17,6 +17,7 @@ from skinzoo.models.backbone import timm_backbone
 from skinzoo.models.base import CamTarget, ModelConfig, SkinModel
 from skinzoo.models.catalogue import MODELS, BuildRequest, ModelEntry, register_model
 from skinzoo.models.heads import build_head
+from skinzoo.models.plain_form import PlainForm, linear_head, timm_form, timm_names
 from skinzoo.types import InputSpec, ModelOutput, Task
 
 Strategy = Literal["scratch", "head", "finetuned"]
@@ -36,15 +37,20 @@ class Form:
         build: Builds the model: `build(request, backbone=..., **fixed, **options)`.
         meaning: For summaries.
         fixed: Arguments that the ending stands for.
+        task: What such a model predicts.
     """
 
     build: Callable[..., SkinModel]
     meaning: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    task: Task = Task.CLASSIFICATION
 
 
 FORMS: dict[str, Form] = {}
 """Every ending that a timm backbone's name can take."""
+
+PREFIXES: dict[str, Form] = {}
+"""Every beginning that it can take."""
 
 
 class Classifier(SkinModel):
@@ -81,6 +87,16 @@ class Classifier(SkinModel):
     def cam_targets(self) -> list[CamTarget]:
         """The feature maps, or the tokens that enter the attention blocks."""
         return self._targets()
+
+    def plain_form(self) -> PlainForm | None:
+        """Plain timm's, with a linear head; None for another head, and where timm ends the network otherwise."""
+        if linear_head(self.head) is None or self.label_space is None:
+            return None
+        return timm_form(self.backbone, self.state_dict(), spec=self.input_spec, space=self.label_space)
+
+    def plain_names(self) -> Mapping[str, str] | None:
+        """The name of each tensor in timm, without looking whether timm's network has others too."""
+        return None if linear_head(self.head) is None else timm_names(self.backbone, self.state_dict())
 
 
 def build_classifier(
@@ -174,15 +190,17 @@ def _cam_targets(backbone: Any) -> list[CamTarget]:
 
 
 def timm_entry(name: str) -> ModelEntry | None:
-    """The entry that `<timm name>_<form>` stands for; None if the name is not of that form."""
+    """The entry that `<timm name>_<ending>` or `<beginning>_<timm name>` stands for; None for any other name."""
+    start, _, rest = name.partition("_")
     backbone, _, ending = name.rpartition("_")
-    if ending not in FORMS or not timm.is_model(backbone):
+    if (form := FORMS.get(ending)) is None:
+        backbone, form = rest, PREFIXES.get(start)
+    if form is None or not timm.is_model(backbone):
         return None
     if "." in backbone and not is_model_pretrained(backbone):  # a tag that timm does not have
         return None
-    form = FORMS[ending]
     summary = f"timm's {backbone}: {form.meaning}"
-    return ModelEntry(form.build, Task.CLASSIFICATION, summary, {"backbone": backbone, **form.fixed})
+    return ModelEntry(form.build, form.task, summary, {"backbone": backbone, **form.fixed})
 
 
 def resolve_entry(name: str) -> tuple[str, ModelEntry]:

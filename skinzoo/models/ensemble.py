@@ -150,8 +150,9 @@ def build_ensemble(
         request: What was asked for. The label space is that of the members, and needed only to build named ones;
             image size and input specification are the ensemble's and those of named members. By default the ensemble
             sees what its largest member sees.
-        members: At most 32 models: built ones, which are put into evaluation mode; `local-dir:<folder>` for saved ones;
-            or names, for new models without options. A member may be an ensemble of models.
+        members: At most 32 models: built ones, which are put into evaluation mode; `local-dir:<folder>`,
+            `hf-hub:<repository>` or `<architecture>.<tag>` for trained ones; or names, for new models without options.
+            A member may be an ensemble of models.
         average: `"probability"` for the mean of the calibrated probabilities; `"logit"` for the mean of the calibrated
             logits.
         member_weights: One for each member, at least 0; None for equal ones. They are normalised, for classes over the

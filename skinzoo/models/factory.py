@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import timm
 import torch
 
-from skinzoo.errors import ConfigError
+from skinzoo.errors import ConfigError, UnknownNameError
+from skinzoo.hub.options import HubOptions
+from skinzoo.hub.records import find_record
 from skinzoo.models import ensemble, metadata_classifier, simple_cnn, unet  # noqa: F401 - they register their models
-from skinzoo.models.base import SkinModel
+from skinzoo.models.base import SkinModel, check_size
 from skinzoo.models.catalogue import LOCAL_PREFIX, MODELS, BuildRequest, ModelEntry
 from skinzoo.models.classifier import FORMS, resolve_entry
-from skinzoo.models.pretrained import load_pretrained, load_weights, trained_input_spec
+from skinzoo.models.published import find_saved, find_weights
+from skinzoo.models.reading import Source, load_source, load_weights
 from skinzoo.registry import check_options
 from skinzoo.taxonomy import ISIC2018, LABEL_SPACES, LabelSpace
 from skinzoo.types import InputSpec, Task
 
 MAX_CLASSES = 10_000
-SMALL = 96
 _FACETS = ("family", "strategy")
 _GENERAL = ("num_classes", "label_space", "image_size", "input_spec", "seed")
 
@@ -34,7 +35,7 @@ def list_models(pattern: str | None = None, *, task: Task | str | None = None, *
     Args:
         pattern: Shell-style, such as `"resnet*"`. With a pattern, every timm backbone is searched too, as
             `<timm name>_scratch`, `_head`, `_finetuned` and `_metadata`; without one, only the zoo's own names are
-            listed.
+            listed. `unet_<timm name>` and `multitask_<timm name>`, which most convolutional ones can be, never are.
         task: Only models of this task.
         **facets: Further restrictions: `family="unet"`, `strategy="head"`.
     """
@@ -66,63 +67,116 @@ def create_model(
     image_size: int | tuple[int, int] | None = None,
     input_spec: InputSpec | None = None,
     seed: int | None = None,
+    rebuild_head: bool = False,
+    hub: HubOptions | None = None,
     **options: Any,
 ) -> SkinModel:
-    """Build a model by name, or load a saved one.
+    """Build a model by name, or load a trained one.
+
+    Trained weights are named in five ways, as `name` for the model as it was saved, or as `weights` for another one of
+    fitting shape: `<architecture>.<tag>` for weights that skinzoo knows (see `skinzoo.list_weights`; as `weights` the
+    tag alone will do, and `"bundled"` is in the package and needs no network), `hf-hub:owner/repository` for any
+    repository that `push_to_hub` made, with `@<commit>` for one state of it, and `local-dir:<folder>` for a folder
+    written by `save_pretrained`. `weights` may also be the path of such a folder or of a safetensors file; a tag
+    counts before a path. Everything is verified before the model is returned: digests, names and shapes of all
+    tensors, and the names and the order of the classes.
 
     Args:
-        name: A name from `list_models`; `<timm name>_scratch`, `_head`, `_finetuned` or `_metadata`; or
-            `local-dir:<folder>` for a model written by `save_pretrained`.
-        num_classes: Number of classes, when they need no names. Default: the seven of ISIC 2018.
+        name: A name from `list_models`; `<timm name>_scratch`, `_head`, `_finetuned` or `_metadata`; `unet_<timm name>`
+            or `multitask_<timm name>`; or the name of trained weights.
+        num_classes: Number of classes, when they need no names. Default: the classes of `weights`, else the seven of
+            ISIC 2018.
         label_space: A `LabelSpace`, the name of a known one (`"isic2018"`, `"isic9"`, `"binary"`), or class names.
-        weights: A folder written by `save_pretrained`, or a safetensors file, with trained weights of this
-            architecture. Nothing else is then downloaded. A folder's input specification is taken over.
-        image_size: Pixels, one number or (height, width). Default: the architecture's own.
+        weights: Trained weights of this architecture. Nothing else is then downloaded. Their options, input
+            specification, calibration and thresholds are taken over.
+        image_size: Pixels, one number or (height, width). Default: that of `weights`, else the architecture's own.
         input_spec: Overrides everything about the input.
         seed: Makes random weights reproducible without touching the global random state.
+        rebuild_head: True to take weights that were trained for other classes: in the last layer, the rows of classes
+            of the same name are kept and the others begin anew; a warning lists them. Calibration and thresholds are
+            dropped then.
+        hub: Which Hub is asked and how; None for what the environment says.
         **options: The architecture's own options, such as `head="mlp"`, `dropout=0.5`, `backbone_weights=None`; see
             `model_info(name).options`.
 
     Raises:
-        UnknownNameError: No such model or label space; the message lists close matches.
+        UnknownNameError: No such model, weights or label space; the message lists close matches.
         ConfigError: An option that the model does not take, or a value out of range.
-        OfflineError: ImageNet weights were asked for and could not be downloaded.
-        WeightsError: `weights` or the folder cannot be used.
+        OfflineError: Weights are needed that are not on this machine and could not be downloaded.
+        ChecksumError: A file is not the one that was saved or published.
+        WeightsMismatchError: The weights are of another architecture, or for other classes.
+        WeightsError: The weights cannot be used for another reason, such as a damaged configuration.
 
     Examples:
         >>> model = create_model("resnet18_scratch", num_classes=7, seed=0)
         >>> model(torch.zeros(1, 3, 64, 64)).logits.shape
         torch.Size([1, 7])
+        >>> model = create_model("hf-hub:lab/skin-resnet18@7fd1a60b01f91b314f59955a4e4d4e80d8edf11d")
+        >>> model = create_model("resnet18_finetuned", weights="runs/best", label_space="isic9", rebuild_head=True)
     """
     if not isinstance(name, str):
         raise ConfigError(f"a model is asked for by its name, got {name!r}; see list_models().")
-    if name.startswith(LOCAL_PREFIX):
-        given: dict[str, Any] = {"num_classes": num_classes, "label_space": label_space, "weights": weights}
-        given |= {"image_size": image_size, "input_spec": input_spec, **options}
-        if clash := [k for k, v in given.items() if v is not None]:
-            raise ConfigError(f"a saved model brings its own configuration: drop {', '.join(clash)}.")
-        return load_pretrained(name.removeprefix(LOCAL_PREFIX), build)
-    if name.startswith("hf-hub:"):
-        raise ConfigError("models cannot be loaded from the Hub yet; download the folder and use local-dir:<folder>.")
+    if hub is not None and not isinstance(hub, HubOptions):
+        raise ConfigError(f"hub must be a HubOptions, got {hub!r:.80}.")
+    if (source := _saved(name, hub)) is not None:
+        given: dict[str, Any] = {"weights": weights, "image_size": image_size, "input_spec": input_spec, **options}
+        classes = {"num_classes": num_classes, "label_space": label_space}
+        return _load(source, classes, given, rebuild_head=rebuild_head, seed=seed)
     if image_size is not None and input_spec is not None:
         raise ConfigError("give image_size or input_spec, not both; an InputSpec has its own size.")
-    task = resolve_entry(name)[1].task
-    if weights is not None and task is None:
+    architecture, entry = resolve_entry(name)
+    task = entry.task
+    if weights is None:
+        return build(
+            name,
+            label_space=_label_space(name, task, num_classes, label_space),
+            image_size=_size(image_size),
+            input_spec=input_spec,
+            seed=seed,
+            options=options,
+        )
+    if task is None:
         raise ConfigError(f"{name} gets its weights with its members; load a saved one by {LOCAL_PREFIX}<folder>.")
-    if weights is not None and image_size is None and input_spec is None:
-        input_spec = trained_input_spec(Path(weights))
-    model = build(
-        name,
-        label_space=_label_space(name, task, num_classes, label_space),
-        image_size=_size(image_size),
-        input_spec=input_spec,
-        seed=seed,
-        options=options,
-        start_weights=weights is None,
-    )
-    if weights is not None:
-        load_weights(model, Path(weights))
-    return model
+    source = find_weights(architecture, weights, hub)
+    if image_size is None and input_spec is None and source.config is not None:
+        input_spec = source.config.input_spec
+    if source.config is not None:
+        options = {k: v for k, v in source.config.options.items() if k in entry.options} | options
+    if task.has_labels and num_classes is None and label_space is None:
+        label_space = source.label_space()
+    space = _label_space(name, task, num_classes, label_space)
+
+    def without_weights() -> SkinModel:
+        size, spec = _size(image_size), input_spec
+        return build(name, label_space=space, image_size=size, input_spec=spec, options=options, start_weights=False)
+
+    return load_weights(source, without_weights, rebuild_head=rebuild_head, seed=None if seed is None else _seed(seed))
+
+
+def _saved(name: str, hub: HubOptions | None) -> Source | None:
+    """The trained model that a name stands for; None for an architecture's name."""
+    if (source := find_saved(name, hub)) is not None:
+        return source
+    architecture, dot, tag = name.partition(".")
+    if dot:
+        try:
+            resolve_entry(name)  # timm has tags too
+        except UnknownNameError:
+            find_record(resolve_entry(architecture)[0], tag)  # says which tags there are
+    return None
+
+
+def _load(
+    source: Source, classes: Mapping[str, Any], given: Mapping[str, Any], *, rebuild_head: bool, seed: int | None
+) -> SkinModel:
+    """The model as it was saved, but for its classes if that is what was asked for."""
+    wanted = {k: v for k, v in classes.items() if v is not None}
+    if clash := [*([] if rebuild_head else wanted), *(k for k, v in given.items() if v is not None)]:
+        hint = " For other classes, give rebuild_head=True as well." if wanted and not rebuild_head else ""
+        raise ConfigError(f"a saved model brings its own configuration: drop {', '.join(clash)}.{hint}")
+    config = source.config
+    space = None if not wanted or config is None else _label_space(config.architecture, config.task, **classes)
+    return load_source(source, build, label_space=space, seed=None if seed is None else _seed(seed))
 
 
 def build(
@@ -151,21 +205,9 @@ def build(
         if seed is not None:
             torch.manual_seed(_seed(seed))
         model = entry.build(request, **entry.fixed, **options).eval()
-        _check_size(model)
+    if start_weights:
+        check_size(model)
     return model
-
-
-def _check_size(model: SkinModel) -> None:
-    """Try a very small picture once: some networks pool it away to nothing."""
-    height, width = model.input_spec.size
-    if min(height, width) < SMALL:
-        try:
-            with torch.no_grad():
-                model(torch.zeros(1, 3, height, width, device=model.device))
-        except RuntimeError as error:
-            raise ConfigError(
-                f"{model.config.architecture} cannot work at {height} x {width} pixels; use a larger image_size."
-            ) from error
 
 
 def _label_space(

@@ -9,9 +9,10 @@ from skinzoo.errors import ConfigError
 from skinzoo.files import plain
 from skinzoo.models.base import SkinModel
 from skinzoo.models.calibration import Calibration
-from skinzoo.models.catalogue import LOCAL_PREFIX, BuildRequest
+from skinzoo.models.catalogue import BuildRequest
 from skinzoo.models.classifier import resolve_entry
-from skinzoo.models.pretrained import load_pretrained
+from skinzoo.models.published import find_saved
+from skinzoo.models.reading import load_source
 from skinzoo.taxonomy import ISIC2018, LabelSpace
 from skinzoo.types import InputSpec
 
@@ -108,10 +109,10 @@ def _built(member: object, request: BuildRequest) -> SkinModel | None:
         return member
     if not isinstance(member, str):
         raise ConfigError(f"a member is a model, a name or local-dir:<folder>, got {member!r:.200}.")
-    if not member.startswith(LOCAL_PREFIX):
+    if (source := find_saved(member)) is None:
         return None
     assert request.build is not None
-    return load_pretrained(member.removeprefix(LOCAL_PREFIX), request.build)
+    return load_source(source, request.build)
 
 
 def _new(name: str, space: LabelSpace, request: BuildRequest) -> SkinModel:

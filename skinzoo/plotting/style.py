@@ -70,8 +70,8 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
 
 def size_in_inches(ax: Axes) -> tuple[float, float]:
     """Width and height of a panel."""
-    figure = ax.get_figure(root=True)
-    assert figure is not None
+    figure = ax.figure
+    assert isinstance(figure, Figure)
     (across, down), box = figure.get_size_inches(), ax.get_position()
     return float(across * box.width), float(down * box.height)
 

@@ -110,9 +110,10 @@ class Writer(Callback):
     def on_evaluation(self, trainer: Trainer, row: Row) -> None:
         """Bring the files up to date."""
         trainer.history.save(self.folder)
-        trainer.evaluated.save_pretrained(self.folder / "last", **row)
+        figures: dict[str, Any] = {**row}
+        trainer.evaluated.save_pretrained(self.folder / "last", **figures)
         if row is trainer.history.best:
-            trainer.evaluated.save_pretrained(self.folder / "best", **row)
+            trainer.evaluated.save_pretrained(self.folder / "best", **figures)
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Draw the curves."""

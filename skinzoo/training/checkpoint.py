@@ -27,6 +27,8 @@ from skinzoo.tensors import load_tensors, save_tensors
 
 FORMAT = 1
 """Version of the files; raised whenever an older reader would misread them."""
+MAX_MANIFEST_BYTES = 256_000_000
+"""More than any manifest has; a larger one is not read."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +140,15 @@ class CheckpointStore:
         """Parse and verify; raises OSError, ValueError or WeightsError with the reason."""
         if not manifest.is_file():
             raise ValueError("its manifest is missing: it was not written to the end")
+        with manifest.open("rb") as file:
+            content = file.read(MAX_MANIFEST_BYTES + 1)
+        if len(content) > MAX_MANIFEST_BYTES:
+            raise ValueError(f"its manifest is larger than {MAX_MANIFEST_BYTES:,} bytes")
         try:
-            head = json.loads(manifest.read_text("utf-8"))
+            head = json.loads(content.decode("utf-8"))
             values = head["values"]
             recorded = head["format"], head["step"], head["sha256"], head["values_sha256"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"its manifest is damaged ({error})") from error
         version, step, expected, values_expected = recorded
         if version != FORMAT:
@@ -152,6 +158,8 @@ class CheckpointStore:
             )
         if hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest() != values_expected:
             raise ValueError("its manifest was changed or damaged: the sha256 differs")
+        if not isinstance(values, dict) or type(step) is not int or step < 0 or not isinstance(expected, str):
+            raise ValueError("its manifest is damaged: a value of another kind than expected")
         tensors = manifest.with_suffix(".safetensors")
         if not tensors.is_file():
             raise ValueError("the tensors are missing")

@@ -54,4 +54,10 @@ def build_optimizer(model: nn.Module, config: TrainConfig, *, extra: nn.Module |
     if extra is not None and (more := [p for p in extra.parameters() if p.requires_grad]):
         groups.append({"params": more, "weight_decay": 0.0, "lr_scale": getattr(extra, "lr_scale", 1.0)})
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, lr=config.lr)
+    return kind(groups, lr=config.lr, fused=_can_fuse(groups))
+
+
+def _can_fuse(groups: list[dict[str, Any]]) -> bool:
+    """True where PyTorch has one kernel for the whole update."""
+    parameters = [p for group in groups for p in group["params"]]
+    return all(p.device.type in ("cpu", "cuda", "mps") and p.is_floating_point() for p in parameters)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from skinzoo.datasets import SkinDataset, make_loader, sampling_weights
 from skinzoo.datasets.loading import CountedBatchSampler
-from skinzoo.devices import move
-from skinzoo.errors import ConfigError
+from skinzoo.errors import CheckpointDamagedError, ConfigError, SkinzooError
 from skinzoo.evaluation.inference import collect
 from skinzoo.evaluation.recording import record_training
+from skinzoo.losses.checks import check_labels, check_masks, targets_checked
 from skinzoo.models import SkinModel
 from skinzoo.training.callbacks import BestWeights, Callback, EarlyStopping, Printer, Writer
 from skinzoo.training.checkpoint import Checkpoint, CheckpointStore
@@ -34,8 +34,8 @@ from skinzoo.training.seeding import seed_step
 from skinzoo.training.state import Progress, environment, identity
 from skinzoo.training.step import Stepper, below
 from skinzoo.training.stopwatch import Stopwatch
-from skinzoo.transforms import Transform, create_augmentation
-from skinzoo.types import IGNORE_INDEX, Batch
+from skinzoo.transforms import Transform, create_augmentation, feed
+from skinzoo.types import IGNORE_INDEX, NO_MASK, Batch
 
 if TYPE_CHECKING:
     from skinzoo.training.trainer import Trainer
@@ -71,9 +71,8 @@ class Run:
         self.progress = Progress()
         self.watch = Stopwatch()
         self.identity = identity(trainer.model, trainer.loss, c, train, val, mixing=trainer.mixing)
-        layout = (
-            torch.channels_last if c.channels_last and _is_convolutional(trainer.model) else torch.contiguous_format
-        )
+        self.channels_last = c.channels_last and _is_convolutional(trainer.model)
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
         trainer.model.to(engine.device, memory_format=layout)  # type: ignore[call-overload]
         trainer.loss.to(engine.device)
         self.loader = self._loader(train, training=True)
@@ -101,7 +100,8 @@ class Run:
         if self.engine.any(found is not None):
             tensors = self.engine.send(found.tensors if found else {})
             step, values = json.loads(self.engine.send_text(json.dumps([found.step, found.values] if found else [])))
-            self._restore(step, tensors, values)
+            with _of_a_run(self.config.output_dir):
+                self._restore(step, tensors, values)
         if self.progress.finished:
             self._say(
                 f"{self.config.output_dir} holds this run, finished after step {self.progress.step}; nothing is left "
@@ -125,12 +125,14 @@ class Run:
                 raise ConfigError(f"{folder} holds an earlier run; choose another output_dir, or overwrite=True.")
             self.store.folder.mkdir(parents=True, exist_ok=True)
             return None
-        if not self.config.force:
-            before = dict(found.values["identity"])
-            defaults = as_plain(type(self.config)().to_dict())  # of settings that the checkpoint is older than
-            before["config"] = defaults | before["config"]
-            check_same_run(folder, before, self.identity)
-        if changes := environment_changes(found.values["environment"], environment(self.engine)):
+        with _of_a_run(folder):
+            if not self.config.force:
+                before = dict(found.values["identity"])
+                defaults = as_plain(type(self.config)().to_dict())  # of settings that the checkpoint is older than
+                before["config"] = defaults | before["config"]
+                check_same_run(folder, before, self.identity)
+            changes = environment_changes(found.values["environment"], environment(self.engine))
+        if changes:
             warnings.warn(f"going on, but not bit for bit as if uninterrupted: {'; '.join(changes)}.", stacklevel=2)
         return found
 
@@ -195,11 +197,23 @@ class Run:
         for callback in self.callbacks:
             callback.on_step_start(self.trainer, step)
         seed_step(self.config.seed, step, self.engine.rank, self.engine.device)
-        batch = move(batch, self.engine.device)
-        if self.trainer.mixing is not None:
-            batch = self.trainer.mixing(batch, seed=self.config.seed, step=step, rank=self.engine.rank)
-        self.stepper.step(batch, step, lr, self.watch)
+        with self._checked(batch):
+            batch = feed(batch, self.trainer.model.input_spec, self.engine.device, channels_last=self.channels_last)
+            if self.trainer.mixing is not None:
+                batch = self.trainer.mixing(batch, seed=self.config.seed, step=step, rank=self.engine.rank)
+            self.stepper.step(batch, step, lr, self.watch)
         self.progress.step = step + 1
+
+    def _checked(self, batch: Batch) -> AbstractContextManager[None]:
+        """For an accelerator, labels and masks are checked here, where that does not wait for it."""
+        if self.engine.device.type == "cpu":
+            return nullcontext()
+        space = self.trainer.model.label_space
+        if space is not None:
+            check_labels(batch.labels, len(space))
+        if batch.masks is not None:
+            check_masks(batch.masks)
+        return targets_checked()
 
     def _rate(self, step: int) -> float:
         assert isinstance(self.config.schedule, Schedule)
@@ -327,7 +341,9 @@ class Run:
         draws = training and c.sampling != "uniform"
         return make_loader(
             dataset,
-            Transform(self.trainer.model.input_spec, augmentation, seed=c.seed),
+            Transform(
+                self.trainer.model.input_spec, augmentation, seed=c.seed, output="uint8" if training else "float32"
+            ),
             batch_size=c.batch_size // (self.engine.world_size if training else 1),
             shuffle=training,
             seed=c.seed,
@@ -345,9 +361,24 @@ class Run:
             self.trainer.say(line)
 
 
+@contextmanager
+def _of_a_run(folder: object) -> Iterator[None]:
+    """Turn what a checkpoint of something else leads to into an error that says so."""
+    try:
+        yield
+    except SkinzooError:
+        raise
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointDamagedError(
+            f"{folder}: a checkpoint's values are not those of a run ({type(error).__name__}: {error}); remove its "
+            "folder checkpoints, or give overwrite=True to start anew."
+        ) from error
+
+
 def _blank(batch: Batch) -> Batch:
     """The batch without annotations: it adds nothing to the loss."""
-    masks = None if batch.masks is None else torch.full_like(batch.masks, torch.nan)
+    missing = NO_MASK if batch.masks is not None and batch.masks.dtype == torch.uint8 else torch.nan
+    masks = None if batch.masks is None else torch.full_like(batch.masks, missing)
     return batch._replace(labels=torch.full_like(batch.labels, IGNORE_INDEX), masks=masks, padding=True)
 
 

@@ -153,6 +153,10 @@ class Stepper:
             states.setdefault(int(index), {})[key] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+        for parameter, state in self.optimizer.state.items():
+            for key, value in state.items():  # a fused update goes through memory, whatever the strides
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    state[key] = torch.empty_like(parameter).copy_(value)
         self.scaler.load_state_dict(dict(values["scaler"]))
 
 

@@ -5,12 +5,14 @@ They change the image only. Importing this module imports albumentations.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from skinzoo.drawing import apply_vignette, draw_hairs, to_bytes
+from skinzoo.drawing import HAIR_COLOURS, apply_vignette, draw_hairs, hair_mask, to_bytes
 from skinzoo.transforms.backend import load_albumentations
 
 load_albumentations()
@@ -40,7 +42,14 @@ class AddHair(ImageOnlyTransform):  # type: ignore[misc]
 
     def apply(self, img: NDArray[Any], *, hairs: int, seed: int, **params: Any) -> NDArray[Any]:  # noqa: ARG002
         """The picture (H, W, 3) with hairs."""
-        return draw_hairs(img, np.random.default_rng(seed), count=hairs, thickness=self.thickness)
+        rng = np.random.default_rng(seed)
+        if img.dtype != np.uint8:
+            return draw_hairs(img, rng, count=hairs, thickness=self.thickness)
+        colour = HAIR_COLOURS[int(rng.integers(len(HAIR_COLOURS)))]  # the same hairs, laid on in bytes
+        opacity = hair_mask((img.shape[0], img.shape[1]), rng, count=hairs, thickness=self.thickness)
+        top = np.empty_like(img)
+        top.reshape(len(img), -1)[:] = np.tile(np.rint(np.multiply(255, colour)), img.shape[1])
+        return np.asarray(cv2.blendLinear(img, top, 1 - opacity, opacity))
 
 
 class ColourCast(ImageOnlyTransform):  # type: ignore[misc]
@@ -94,4 +103,13 @@ class Vignette(ImageOnlyTransform):  # type: ignore[misc]
         **params: Any,  # noqa: ARG002
     ) -> NDArray[Any]:
         """The picture (H, W, 3) with dark corners."""
-        return apply_vignette(img, radius=field, softness=softness, centre=centre)
+        if img.dtype != np.uint8:
+            return apply_vignette(img, radius=field, softness=softness, centre=centre)
+        height, width = img.shape[:2]
+        unit = 0.5 * math.hypot(height, width)
+        x = (np.arange(width, dtype=np.float32) + np.float32(0.5 - centre[0] * width)) / np.float32(unit)
+        y = (np.arange(height, dtype=np.float32) + np.float32(0.5 - centre[1] * height)) / np.float32(unit)
+        light = np.sqrt(x * x + (y * y)[:, None])  # as `apply_vignette`, in bytes: how much light comes through
+        light *= np.float32(-255 / softness)
+        light += np.float32(255 * (field / softness + 0.5))
+        return np.asarray(cv2.multiply(img, cv2.cvtColor(to_bytes(light), cv2.COLOR_GRAY2RGB), scale=1 / 255))

@@ -38,6 +38,18 @@ def resize_and_crop(
         ImageDecodeError: The image is not uint8 of shape (H, W, 3).
         MaskError: The mask has another height or width than the image.
     """
+    check_pair(image, mask)
+    resized = resized_shape((image.shape[0], image.shape[1]), spec)
+    box = centre_box(resized, spec.size)
+    picture = np.ascontiguousarray(_resize(image, resized, _FILTERS[spec.interpolation])[box])
+    if mask is None:
+        return picture, None
+    moved = _resize(mask.astype(np.uint8, copy=False), resized, Image.Resampling.NEAREST)[box]
+    return picture, np.ascontiguousarray(moved)
+
+
+def check_pair(image: NDArray[Any], mask: NDArray[Any] | None) -> None:
+    """Raise `ImageDecodeError` unless it is a uint8 RGB image, and `MaskError` if its mask differs in size."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ImageDecodeError(
             f"expected a uint8 RGB image of shape (H, W, 3), got {image.dtype} of shape {image.shape}; "
@@ -49,13 +61,6 @@ def resize_and_crop(
             "resize the mask to the image with nearest neighbour first.",
             "MASK_SIZE",
         )
-    resized = _resized_shape((image.shape[0], image.shape[1]), spec)
-    box = _centre_box(resized, spec.size)
-    picture = np.ascontiguousarray(_resize(image, resized, _FILTERS[spec.interpolation])[box])
-    if mask is None:
-        return picture, None
-    moved = _resize(mask.astype(np.uint8, copy=False), resized, Image.Resampling.NEAREST)[box]
-    return picture, np.ascontiguousarray(moved)
 
 
 def restore(values: NDArray[Any], shape: tuple[int, int], spec: InputSpec) -> NDArray[np.float32]:
@@ -74,27 +79,36 @@ def restore(values: NDArray[Any], shape: tuple[int, int], spec: InputSpec) -> ND
     """
     if values.shape != spec.size:
         raise ConfigError(f"restore: expected a map of the input's shape {spec.size}, got {values.shape}.")
-    resized = _resized_shape(shape, spec)
+    resized = resized_shape(shape, spec)
     whole = np.zeros(resized, dtype=np.float32)
-    whole[_centre_box(resized, spec.size)] = values
+    whole[centre_box(resized, spec.size)] = values
     if resized == shape:
         return whole
     picture = Image.fromarray(whole).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
     return np.asarray(picture, dtype=np.float32)
 
 
-def _resized_shape(shape: tuple[int, int], spec: InputSpec) -> tuple[int, int]:
-    """Height and width after resizing, before the crop."""
+def least_shape(spec: InputSpec) -> tuple[int, int]:
+    """Height and width that a resized picture covers, before the crop."""
+    if spec.crop == "none":
+        return spec.size
+    height, width = (round(s / spec.crop_fraction) for s in spec.size)
+    return height, width
+
+
+def resized_shape(shape: tuple[int, int], spec: InputSpec) -> tuple[int, int]:
+    """Height and width that a picture of height and width `shape` is resized to, before the crop."""
     if spec.crop == "none":
         return spec.size
     height, width = shape
-    least_height, least_width = (round(s / spec.crop_fraction) for s in spec.size)
+    least_height, least_width = least_shape(spec)
     if least_height * width <= least_width * height:  # the width decides
         return max(least_height, int(least_width * height / width)), least_width
     return least_height, max(least_width, int(least_height * width / height))
 
 
-def _centre_box(shape: tuple[int, int], size: tuple[int, int]) -> tuple[slice, slice]:
+def centre_box(shape: tuple[int, int], size: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns that cut `size` from the centre of a picture of height and width `shape`."""
     top, left = (round((whole - part) / 2) for whole, part in zip(shape, size, strict=True))
     return slice(top, top + size[0]), slice(left, left + size[1])
 

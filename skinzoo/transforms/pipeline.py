@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from skinzoo.errors import ConfigError
-from skinzoo.transforms.geometry import resize_and_crop
+from skinzoo.transforms.framing import frame_of
+from skinzoo.transforms.geometry import check_pair, least_shape, resize_and_crop
+from skinzoo.transforms.normalisation import normalise
 from skinzoo.types import InputSpec, Sample
 
 if TYPE_CHECKING:
     import albumentations
+
+ByteArray = NDArray[np.uint8]
+Output = Literal["float32", "uint8"]
 
 
 class Transform:
@@ -25,21 +29,44 @@ class Transform:
     The augmentation works on uint8 at the final size. What it does to a sample is a pure function of (seed, epoch,
     index): the same in any worker process, whatever ran before. A transform can be sent to worker processes.
 
+    Without augmentation a picture is resized by a filter without aliasing (see `resize_and_crop`). An augmentation
+    that begins with `skinzoo.transforms.warp.Warp`, as the presets do, resizes and moves the picture in one linear
+    interpolation, after averaging away what would alias; this leaves about as much detail.
+
     Args:
         spec: What the model wants to see.
         augmentation: See `create_augmentation`; None for evaluation. The size of the picture must stay.
         seed: Of the augmentation; not negative.
+        output: `"float32"` normalises; `"uint8"` leaves image and mask as bytes for `feed` or `normalise_batch`.
 
     Raises:
-        ConfigError: The seed is negative.
+        ConfigError: The seed is negative, or there is no such output.
     """
 
-    def __init__(self, spec: InputSpec, augmentation: albumentations.Compose | None = None, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        spec: InputSpec,
+        augmentation: albumentations.Compose | None = None,
+        *,
+        seed: int = 0,
+        output: Output = "float32",
+    ) -> None:
         if seed < 0:
             raise ConfigError(f"Transform: the seed must not be negative, got {seed}.")
+        if output not in ("float32", "uint8"):
+            raise ConfigError(f'Transform: output must be "float32" or "uint8", got {output!r}.')
         self.spec = spec
         self.augmentation = augmentation
         self.seed = seed
+        self.output = output
+
+    @property
+    def least(self) -> tuple[int, int] | None:
+        """Height and width of a picture that will do, so that a larger one may be decoded at a smaller scale.
+
+        None for evaluation, which resizes the whole picture.
+        """
+        return least_shape(self.spec) if self._augments else None
 
     def __call__(self, sample: Sample, *, epoch: int = 0, index: int = 0) -> Sample:
         """Transform one sample; the sample given stays as it is.
@@ -50,70 +77,76 @@ class Transform:
             index: Position of the sample in its dataset.
 
         Returns:
-            A copy with the normalised float32 image (3, height, width) and the float32 mask (1, height, width) of 0
-            and 1; a mask of None stays None.
+            A copy with the normalised float32 image, or the uint8 image, (3, height, width), and the mask (1, height,
+            width) of 0 and 1, of the same type; a mask of None stays None. The uint8 image is a view of (height, width,
+            3).
 
         Raises:
             ImageDecodeError: The image is not uint8 of shape (H, W, 3), for example because it is transformed already.
             MaskError: The mask has another height or width than the image.
-            ConfigError: The augmentation changed the size.
+            ConfigError: The augmentation changed the picture's size or type.
         """
-        mask = None if sample.mask is None else np.asarray(sample.mask)
-        image, mask = resize_and_crop(np.asarray(sample.image), mask, self.spec)
-        if self.augmentation is not None and self.augmentation.transforms:
+        given = np.asarray(sample.image)
+        image, mask = given, None if sample.mask is None else np.asarray(sample.mask)
+        if self._augments:
             image, mask = self._augment(image, mask, epoch, index)
-        return dataclasses.replace(
-            sample,
-            image=_normalise(image, self.spec),
-            mask=None if mask is None else torch.from_numpy(mask.astype(np.float32))[None],
-        )
+        else:
+            image, mask = resize_and_crop(image, mask, self.spec)
+        if self.output == "float32":
+            tensor = normalise(image, self.spec)
+        else:
+            own = image if image.flags.writeable and not np.may_share_memory(image, given) else image.copy()
+            tensor = torch.from_numpy(own).permute(2, 0, 1)
+        target = None if mask is None else torch.from_numpy(mask.astype(self.output))[None]
+        return dataclasses.replace(sample, image=tensor, mask=target)
+
+    @property
+    def _augments(self) -> bool:
+        return self.augmentation is not None and bool(self.augmentation.transforms)
 
     def _augment(
-        self, image: NDArray[np.uint8], mask: NDArray[np.uint8] | None, epoch: int, index: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        self, image: ByteArray, mask: ByteArray | None, epoch: int, index: int
+    ) -> tuple[ByteArray, ByteArray | None]:
         assert self.augmentation is not None
+        check_pair(image, mask)
+        height, width = image.shape[:2]
+        frame = frame_of((height, width), self.spec) if _takes_frame(self.augmentation) else None
+        if frame is None:
+            image, mask = resize_and_crop(image, mask, self.spec)
         entropy = np.random.SeedSequence([self.seed, epoch, index])
         key = int(entropy.generate_state(1, np.uint64)[0])
         # Not set_random_seed: it starts every step from the same state, and two flips would always come together.
         self.augmentation.set_random_state(np.random.default_rng(entropy), random.Random(key))  # noqa: S311
-        given = {"image": image} if mask is None else {"image": image, "mask": mask}
+        given: dict[str, Any] = {"image": image}
+        if mask is not None:
+            given["mask"] = mask.astype(np.uint8, copy=False)
+        if frame is not None:
+            given["frame"] = frame
         result = self.augmentation(**given)
-        if result["image"].shape != image.shape:
+        shape, dtype = result["image"].shape, result["image"].dtype
+        if shape != (*self.spec.size, 3):
             raise ConfigError(
-                f"the augmentation turned a picture of shape {image.shape} into {result['image'].shape}; leave out "
-                "crops and resizes: the transform resizes before it augments."
+                f"the augmentation turned a picture of shape {(*self.spec.size, 3)} into {shape}; leave out crops and "
+                "resizes: the transform resizes before it augments."
+            )
+        if dtype != np.uint8:
+            raise ConfigError(
+                f"the augmentation turned a picture of uint8 into {dtype}; leave out steps that normalise: the "
+                "transform does it after the augmentation."
             )
         return result["image"], result.get("mask")
 
     def __repr__(self) -> str:
         names = None if self.augmentation is None else [type(t).__name__ for t in self.augmentation.transforms]
-        return f"Transform({self.spec}, augmentation={names}, seed={self.seed})"
+        return f"Transform({self.spec}, augmentation={names}, seed={self.seed}, output={self.output!r})"
+
+
+def _takes_frame(augmentation: albumentations.Compose) -> bool:
+    """True if the first step resizes the picture, whatever is drawn."""
+    first = augmentation.transforms[0]
+    return getattr(first, "takes_frame", False) and min(first.p, augmentation.p) >= 1 and not augmentation.strict
 
 
 def eval_transform(spec: InputSpec) -> Transform:
     """The transform for evaluation and inference: resize and normalise, nothing random."""
     return Transform(spec)
-
-
-def denormalise(images: Tensor, spec: InputSpec) -> NDArray[np.uint8]:
-    """Back from what a model takes to what a person can look at.
-
-    Args:
-        images: Normalised float images (3, H, W) or (N, 3, H, W).
-        spec: The specification they were normalised by.
-
-    Returns:
-        uint8 RGB (H, W, 3) or (N, H, W, 3); equal to the image before normalisation up to rounding.
-    """
-    values = images.detach().to("cpu", torch.float32).movedim(-3, -1)
-    pixels = values * torch.tensor(spec.std) + torch.tensor(spec.mean)
-    array: NDArray[Any] = (pixels * 255).round().clamp(0, 255).to(torch.uint8).numpy()
-    return array
-
-
-def _normalise(image: NDArray[np.uint8], spec: InputSpec) -> Tensor:
-    mean, std = (np.asarray(values, dtype=np.float32)[:, None, None] for values in (spec.mean, spec.std))
-    values = image.transpose(2, 0, 1).astype(np.float32, order="C")
-    values *= 1 / (255 * std)
-    values -= mean / std
-    return torch.from_numpy(values)

@@ -68,12 +68,14 @@ def light(
         contrast: Greatest relative change.
         noise: Greatest standard deviation of Gaussian noise, as a fraction of the value range.
     """
-    a = load_albumentations()
+    from skinzoo.transforms.noise import PooledNoise
+    from skinzoo.transforms.tone import Tone
+    from skinzoo.transforms.warp import Warp
+
     return [
-        *_flips(),
-        _affine(degrees=degrees),
-        *_photometric(brightness, contrast),
-        a.GaussNoise(std_range=(0, noise), p=0.3),
+        Warp(degrees=degrees, move=0.5),
+        Tone(brightness, contrast),
+        PooledNoise(std_range=(0, noise), p=0.3),
     ]
 
 
@@ -88,7 +90,7 @@ def strong(
     contrast: float = 0.3,
     noise: float = 0.05,
 ) -> list[albumentations.BasicTransform]:
-    """`light`, wider, with quarter turns, zoom, shift, shear, hue and saturation, blur and covered patches.
+    """`light`, wider, with quarter turns, zoom, shift, shear, ripples, hue and saturation, blur and covered patches.
 
     Args:
         degrees: Greatest rotation to either side, on top of the quarter turns.
@@ -100,16 +102,16 @@ def strong(
         noise: Greatest standard deviation of Gaussian noise, as a fraction of the value range.
     """
     a = load_albumentations()
+    from skinzoo.transforms.noise import PooledNoise
+    from skinzoo.transforms.tone import Tone
+    from skinzoo.transforms.warp import Warp
+
     side = (0.05, 0.15)
     return [
-        *_flips(),
-        a.Transpose(p=0.5),
-        _affine(degrees=degrees, scale=scale, shift=shift, shear=shear),
-        a.ElasticTransform(alpha=30, sigma=6, p=0.2, **_border()),
-        *_photometric(brightness, contrast),
-        a.HueSaturationValue(hue_shift_limit=10, sat_shift_limit=20, val_shift_limit=10, p=0.5),
+        Warp(transpose=0.5, degrees=degrees, scale=scale, shift=shift, shear=shear, ripple=0.0015),
+        Tone(brightness, contrast, hue=20, saturation=0.08, value=0.04),
         a.GaussianBlur(blur_limit=(3, 5), p=0.2),
-        a.GaussNoise(std_range=(0, noise), p=0.3),
+        PooledNoise(std_range=(0, noise), p=0.3),
         # fill_mask=None: a patch hides the lesion from the model, it does not remove it from the truth
         a.CoarseDropout(
             num_holes_range=(1, 6), hole_height_range=side, hole_width_range=side, fill=0, fill_mask=None, p=0.3
@@ -142,45 +144,14 @@ def dermoscopy(
         vignette: Share of pictures with dark corners.
     """
     a = load_albumentations()
-    from skinzoo.transforms.dermoscopy import AddHair, ColourCast, Vignette
+    from skinzoo.transforms.dermoscopy import AddHair, Vignette
+    from skinzoo.transforms.tone import Tone
+    from skinzoo.transforms.warp import Warp
 
     return [
-        *_flips(),
-        a.Transpose(p=0.5),
-        _affine(degrees=degrees, scale=scale, shift=shift),
-        *_photometric(brightness, contrast),
-        ColourCast(cast, p=0.5),
+        Warp(transpose=0.5, degrees=degrees, scale=scale, shift=shift),
+        Tone(brightness, contrast, cast=cast),
         a.GaussianBlur(blur_limit=(3, 5), p=0.1),
         AddHair(p=hair),
         Vignette(p=vignette),
     ]
-
-
-def _border() -> dict[str, int]:
-    """Borders are mirrored: black ones would look like a vignette, and the mask must follow the image."""
-    import cv2
-
-    return {"border_mode": cv2.BORDER_REFLECT_101, "mask_interpolation": cv2.INTER_NEAREST}
-
-
-def _flips() -> list[albumentations.BasicTransform]:
-    a = load_albumentations()
-    return [a.HorizontalFlip(p=0.5), a.VerticalFlip(p=0.5)]
-
-
-def _affine(
-    *, degrees: float, scale: float = 0.0, shift: float = 0.0, shear: float = 0.0
-) -> albumentations.BasicTransform:
-    return load_albumentations().Affine(
-        rotate=(-degrees, degrees),
-        scale=(1 - scale, 1 + scale),
-        keep_ratio=True,
-        translate_percent={"x": (-shift, shift), "y": (-shift, shift)},
-        shear=(-shear, shear),
-        p=1.0 if scale or shift or shear else 0.5,
-        **_border(),
-    )
-
-
-def _photometric(brightness: float, contrast: float) -> list[albumentations.BasicTransform]:
-    return [load_albumentations().RandomBrightnessContrast(brightness_limit=brightness, contrast_limit=contrast, p=0.5)]

@@ -1,11 +1,12 @@
 """Calibration and operating points travel with the weights, bit for bit; damaged or hostile ones are refused."""
 
-import json
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from saved_models import change_config
 
 import skinzoo
 from skinzoo.errors import ConfigError, WeightsError
@@ -27,12 +28,7 @@ def saved(tmp_path):
     model.calibration, model.operating_points = TEMPERATURE, POINTS
     folder = model.save_pretrained(tmp_path / "model")
 
-    def change(**values):
-        path = folder / "config.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | values))
-        return f"local-dir:{folder}"
-
-    return change
+    return partial(change_config, folder)
 
 
 @pytest.mark.parametrize("calibration", [TEMPERATURE, VECTOR, None])
@@ -60,11 +56,10 @@ def test_saving_again_without_a_calibration_leaves_none_behind(saved, tmp_path):
 
 
 def test_a_folder_of_before_calibration_still_loads(saved, tmp_path):
-    path = tmp_path / "model" / "config.json"
-    config = json.loads(path.read_text())
-    del config["calibration"], config["operating_points"]
-    path.write_text(json.dumps(config))
-    assert skinzoo.create_model(f"local-dir:{tmp_path / 'model'}").calibration is None
+    def before(config):
+        del config["calibration"], config["operating_points"]
+
+    assert skinzoo.create_model(change_config(tmp_path / "model", before)).calibration is None
 
 
 GOOD = {"method": "temperature", "scale": [0.5], "bias": [], "source": ""}

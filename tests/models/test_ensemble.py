@@ -1,7 +1,6 @@
 """Ensembles against means taken by hand in NumPy float64, and what they refuse."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from saved_models import change_config, own_config
 from torchvision.transforms.v2 import functional as tv
 
 import skinzoo
@@ -382,16 +382,8 @@ def test_saved_with_its_members(pair, segmenter, tmp_path):
     assert loaded.members[0].members[0].calibration == inner.members[0].calibration
     assert (loaded.calibration, loaded.metadata_encoder) == (model.calibration, ENCODER)
     assert not loaded.training
-    members = json.loads((tmp_path / "config.json").read_text())["options"]["members"]
+    members = own_config(tmp_path)["options"]["members"]
     assert [m["architecture"] for m in members] == ["ensemble", "unet_resnet18", "simple_cnn", "resnet18_metadata"]
-
-
-def tampered(folder, change):
-    path = folder / "config.json"
-    config = json.loads(path.read_text())
-    change(config)
-    path.write_text(json.dumps(config))
-    return f"local-dir:{folder}"
 
 
 def nested(depth):
@@ -438,7 +430,7 @@ def member(**values):
 def test_a_changed_configuration_is_refused(pair, tmp_path, change, says):
     folder = ensemble(pair).save_pretrained(tmp_path)
     with pytest.raises(WeightsError, match=says):
-        skinzoo.create_model(tampered(folder, change))
+        skinzoo.create_model(change_config(folder, change))
 
 
 # ------------------------------------------------------------------------------------------------- through the library

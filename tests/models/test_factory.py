@@ -1,10 +1,9 @@
-import json
-
 import numpy as np
 import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from saved_models import change_config
 
 import skinzoo
 from skinzoo.errors import (
@@ -242,17 +241,17 @@ class TestTrainedWeights:
 
     def test_a_bare_weights_file_knows_its_classes_too(self, saved):
         folder, _ = saved
-        with pytest.raises(WeightsMismatchError, match="was trained for the classes"):
+        with pytest.raises(WeightsMismatchError, match=r"was trained for the \d classes"):
             skinzoo.create_model("multitask", weights=folder / "model.safetensors", label_space="isic9")
 
     def test_swapped_labels_in_the_configuration_are_noticed(self, saved):
         folder, _ = saved
-        path = folder / "config.json"
-        config = json.loads(path.read_text())
-        config["label_space"]["classes"][:2] = ["NV", "MEL"]
-        path.write_text(json.dumps(config))
+
+        def swap(config):
+            config["label_space"]["classes"][:2] = ["NV", "MEL"]
+
         with pytest.raises(WeightsMismatchError, match="restore the configuration"):
-            skinzoo.create_model(f"local-dir:{folder}")
+            skinzoo.create_model(change_config(folder, swap))
 
     def test_facts_are_checked_before_anything_is_written(self, saved, tmp_path):
         _, model = saved
@@ -267,7 +266,7 @@ class TestTrainedWeights:
     def test_classes_are_compared_by_name(self, saved):
         folder, _ = saved
         shuffled = tuple(reversed(ISIC2018.classes))
-        with pytest.raises(WeightsMismatchError, match="was trained for the classes"):
+        with pytest.raises(WeightsMismatchError, match=r"was trained for the \d classes"):
             skinzoo.create_model("multitask", weights=folder, label_space=shuffled)
 
     def test_a_saved_model_takes_no_further_configuration(self, saved):
@@ -295,26 +294,23 @@ class TestTrainedWeights:
         ("change", "error"),
         [
             ({"architecture": "os.system"}, "unknown model"),
-            ({"architecture": None}, "unknown model"),
+            ({"architecture": None}, "architecture must be a text"),
             ({"format_version": 99}, "format version 99"),
-            ({"library": "timm"}, "not written by skinzoo"),
             ({"options": {"__class__": 1}}, "does not take the option"),
             ({"options": ["head"]}, "cannot be used"),
             ({"input_spec": {"size": [10**9, 1]}}, "InputSpec"),
             ({"label_space": {"name": "x"}}, "LabelSpace"),
             ({"label_space": {"name": "x", "classes": [f"c{i}" for i in range(20_000)]}}, "classes"),
             ({"label_space": None}, "label"),
-            ({"label_space": {"name": "x", "classes": ["a", "b"]}}, "was trained for the classes"),
-            ({"weights": None}, "sha256"),
-            ({"weights": "abc"}, "sha256"),
+            ({"label_space": {"name": "x", "classes": ["a", "b"]}}, r"was trained for the \d classes"),
+            ({"files": None}, "files"),
+            ({"files": {"model.safetensors": {"sha256": "abc", "size": 1}}}, "sha256"),
         ],
     )
     def test_hostile_configurations_are_refused(self, saved, change, error):
         folder, _ = saved
-        path = folder / "config.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | change))
         with pytest.raises(WeightsError, match=error):
-            skinzoo.create_model(f"local-dir:{folder}")
+            skinzoo.create_model(change_config(folder, **change))
 
     @pytest.mark.parametrize("content", ["", "[]", "{", "null"])
     def test_broken_json_is_refused(self, saved, content):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from saved_models import own_config
 
 import skinzoo
 from skinzoo.datasets import Records
@@ -223,7 +224,7 @@ def test_what_is_written(data, tmp_path):
     assert json.loads((folder / "train_config.json").read_text())["lr"] == 1e-3
     best = skinzoo.create_model(f"local-dir:{folder / 'best'}")
     assert same(weights(best), weights(model))
-    assert json.loads((folder / "best" / "config.json").read_text())["training"]["step"] == history.best["step"]
+    assert own_config(folder / "best")["training"]["step"] == history.best["step"]
 
 
 def test_overwriting_leaves_nothing_of_the_earlier_run(data, tmp_path):

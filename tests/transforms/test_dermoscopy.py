@@ -3,6 +3,7 @@ import random
 import numpy as np
 import pytest
 
+from skinzoo.drawing import apply_vignette, draw_hairs
 from skinzoo.transforms.dermoscopy import AddHair, ColourCast, Vignette
 
 STEPS = {"hair": AddHair(p=1), "cast": ColourCast(p=1), "vignette": Vignette(p=1)}
@@ -47,3 +48,16 @@ def test_a_vignette_blackens_corners_and_spares_the_centre():
         out = apply(Vignette(radius=(0.72, 0.8), p=1), image, seed=seed)["image"]
         assert (out[40:60, 40:60] == 120).all()
         assert (out[[0, 0, -1, -1], [0, -1, 0, -1]] == 0).all()
+
+
+def test_bytes_are_drawn_over_as_in_floating_point():
+    """Oracle: the drawing functions that the synthetic collection and the corruptions use."""
+    image = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    for seed in range(10):
+        hairs = AddHair().apply(image, hairs=6, seed=seed).astype(int)
+        slow = draw_hairs(image, np.random.default_rng(seed), count=6, thickness=AddHair().thickness)
+        assert np.abs(hairs - slow).max() <= 1
+        field, softness, centre = 0.6 + 0.04 * seed, 0.03 + 0.015 * seed, (0.46 + 0.01 * seed, 0.5)
+        dark = Vignette().apply(image, field=field, softness=softness, centre=centre).astype(int)
+        slow = apply_vignette(image, radius=field, softness=softness, centre=centre)
+        assert np.abs(dark - slow).max() <= 1

@@ -1,0 +1,257 @@
+"""Make weights that are part of the package: train, calibrate, save in float16, score what was saved, write the record.
+
+Without arguments: a placeholder that knows drawn lesions only, in about five minutes on two CPU cores, no download.
+
+    python examples/make_bundled.py
+    python examples/make_bundled.py --out runs/bundled --resume
+    python examples/make_bundled.py --data ham10000 --root data/HAM10000 --architecture multitask_regnety_004
+
+The folder of --out then holds `train/` (checkpoints) and `report/`; `<name>/` with the files that belong into
+skinzoo/hub/bundled/<name>/; and the record `<name>.json` that belongs into skinzoo/hub/records/. --install puts both
+there.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import shutil
+import sys
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import skinzoo
+
+MOST_BYTES = 10_000_000
+RECIPES = {"synthetic": "synthetic-multitask", "ham10000": "ham-multitask-strong"}
+LIBRARIES = ("torch", "timm", "segmentation-models-pytorch", "albumentations")
+STATED: dict[str, dict[str, Any]] = {
+    "synthetic": {
+        "title": "Placeholder trained on drawn pictures: class and mask of synthetic lesions",
+        "licence": "MIT",
+        "citation": "The skinzoo developers. skinzoo: a PyTorch model zoo for dermoscopy.",
+        "intended_use": "Trying skinzoo out and teaching, without a download.",
+        "limits": [
+            "It has seen no real lesion: what it says about a photograph means nothing.",
+            "Its figures say how well it knows drawn pictures, and nothing about skin.",
+        ],
+    },
+    "ham10000": {
+        "title": "Class and mask of pigmented skin lesions, trained on HAM10000",
+        "licence": "CC BY-NC 4.0",
+        "intended_use": "Research and teaching with dermoscopic pictures of pigmented lesions; not for diagnosis.",
+        "limits": [
+            "Not a medical device: no decision about a patient may rest on its answers.",
+            "It knows seven classes; a lesion of another kind, a scar or any other picture gets one of them too.",
+            "HAM10000 comes from two sites, in Austria and Australia, and no skin tone was recorded: on dark skin, on "
+            "other devices and on clinical photographs the model has not been measured.",
+            "All malignant lesions were confirmed by histology, most benign ones in other ways, so that their labels "
+            "are less certain.",
+        ],
+    },
+}
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Options; each is understood with underscores and with dashes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def option(name: str, **settings: Any) -> None:
+        parser.add_argument(*dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"]), **settings)
+
+    option("data", default="synthetic", choices=skinzoo.list_datasets(), help="collection (default synthetic)")
+    option("root", help="folder of the collection")
+    option("architecture", default="multitask_mobilenetv3_small_100", help="with class, mask or both")
+    option("decoder", default="light", help="of a U-Net (default light)")
+    option("backbone_weights", help="'imagenet', 'none' or a file (default: none for drawn pictures, else imagenet)")
+    option("image_size", type=int, default=128, help="pixels (default 128)")
+    option("num_images", type=int, default=1050, help="of the drawn pictures (default 1050)")
+    option("recipe", choices=skinzoo.list_recipes(), help="settings to start from (default: by collection)")
+    option("epochs", type=int, help="passes over the training images (default 8 for drawn pictures, else the recipe's)")
+    option("batch_size", type=int)
+    option("learning_rate", type=float)
+    option("num_workers", type=int, default=0, help="processes that load data")
+    option("device", default="auto", help="'auto', 'cpu', 'cuda' ...")
+    option("seed", type=int, default=42, help="of split, weights, order and augmentation")
+    option("hardware", help="what it runs on, for the record (default: found out)")
+    option("tag", default="bundled", help="what tells these weights from others of the architecture")
+    option("stated", help="JSON file with title, licence, citation, intended_use, limits, as far as they are others")
+    option("out", default="runs/bundled", help="where to write")
+    option("resume", action="store_true", help="go on with a run that was interrupted, and with the same settings")
+    option("install", action="store_true", help="put the result into this checkout's skinzoo/hub")
+    option("smoke", action="store_true", help="two steps on a few small pictures, to see that everything runs")
+    return parser.parse_args()
+
+
+def make_recipe(args: argparse.Namespace) -> skinzoo.Recipe:
+    """The recipe with what the command line changes."""
+    drawn = args.data == "synthetic"
+    recipe = skinzoo.get_recipe(args.recipe or RECIPES.get(args.data, RECIPES["ham10000"]))
+    changes: dict[str, Any] = {
+        "batch_size": args.batch_size,
+        "lr": args.learning_rate,
+        "epochs": args.epochs or (8 if drawn else None),
+    }
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if args.smoke:
+        args.image_size, args.num_images = 32, 140
+        changes |= {"epochs": None, "num_steps": 2, "batch_size": 8}
+    given = args.backbone_weights or ("none" if drawn else "imagenet")
+    options: dict[str, Any] = {"backbone_weights": None if given == "none" else given, "image_size": args.image_size}
+    if "decoder" in skinzoo.model_info(args.architecture).options:
+        options["decoder"] = args.decoder
+    size = max(args.image_size, 32)
+    return dataclasses.replace(
+        recipe,
+        model=args.architecture,
+        model_options=options,
+        dataset=args.data,
+        dataset_options={"num_images": args.num_images, "size": size} if drawn else {},
+        train=dataclasses.replace(
+            recipe.train,
+            **changes,
+            seed=args.seed,
+            num_workers=args.num_workers,
+            device=args.device,
+            output_dir=str(Path(args.out) / "train"),
+        ),
+    )
+
+
+def train_model(
+    recipe: skinzoo.Recipe, train: skinzoo.SkinDataset, val: skinzoo.SkinDataset
+) -> tuple[skinzoo.SkinModel, skinzoo.History]:
+    """A model with its best weights, calibrated, with thresholds."""
+    task = skinzoo.model_info(recipe.model).task
+    labels = {} if task == "segmentation" else {"label_space": train.label_space}
+    model = skinzoo.create_model(recipe.model, seed=recipe.train.seed, **labels, **recipe.model_options)
+    weights = None
+    if recipe.class_weights and model.task.has_labels:
+        weights = skinzoo.class_weights(list(train.class_counts().values()), scheme=recipe.class_weights)
+    loss = skinzoo.default_loss(
+        model.task,
+        classification=recipe.classification_loss,
+        segmentation=recipe.segmentation_loss,
+        class_weights=weights,
+        label_smoothing=recipe.label_smoothing,
+    )
+    history = skinzoo.Trainer(model, recipe.train, loss=loss).fit(train, val)
+    batch_size = recipe.train.batch_size
+    try:
+        skinzoo.calibrate(model, val, batch_size=batch_size)
+        skinzoo.choose_operating_points(
+            model, val, rule=None, malignant_rule=("sensitivity", 0.95), batch_size=batch_size
+        )
+    except skinzoo.errors.ConfigError as error:  # too few images, or a model without classes
+        print(f"not calibrated: {error}")
+    return model, history
+
+
+def describe(
+    recipe: skinzoo.Recipe, model: skinzoo.SkinModel, history: skinzoo.History, hardware: str
+) -> dict[str, Any]:
+    """How the weights came about, as the record keeps it."""
+    config, schedule, last = recipe.train, recipe.train.schedule, history.rows[-1]
+    start = recipe.model_options["backbone_weights"]
+    parts = [recipe.classification_loss] if model.task.has_labels else []
+    parts += [recipe.segmentation_loss] if model.task.has_masks else []
+    weights = f", {recipe.class_weights} class weights" if recipe.class_weights and model.task.has_labels else ""
+    smoothing = f", label smoothing {recipe.label_smoothing:g}" if recipe.label_smoothing else ""
+    device = f"one {model.device.type} device" if model.device.type != "cpu" else f"{os.cpu_count()} CPU cores"
+    return {
+        "start": "random weights" if start is None else f"backbone weights: {start}",
+        "optimizer": config.optimizer,
+        "learning_rate": config.lr,
+        "schedule": f"{schedule.kind}, warm-up over {schedule.warmup:.0%}",
+        "epochs": last["epoch"],
+        "batch_size": config.batch_size,
+        "augmentation": config.augmentation,
+        "loss": " + ".join(parts) + weights + smoothing,
+        "selection": f"{config.monitor}, epoch {history.best['epoch']:g}" if history.best else "the last step",
+        "seed": config.seed,
+        "hardware": hardware or f"{device} ({platform.machine()})",
+        "minutes": round(last["seconds"] / 60, 2),
+        "versions": {"skinzoo": skinzoo.__version__, **{name: version(name) for name in LIBRARIES}},
+    }
+
+
+def statement(args: argparse.Namespace) -> dict[str, Any]:
+    """What no file tells: title, licence, use, limits."""
+    info = skinzoo.dataset_info(args.data)
+    stated: dict[str, Any] = {
+        "title": f"Trained on {info.title}",
+        "licence": info.licence,
+        "citation": info.citation,
+        "intended_use": "Research and teaching; not for diagnosis.",
+        "limits": ["Not a medical device: no decision about a patient may rest on its answers."],
+        **STATED.get(args.data, {}),
+        "synthetic": args.data == "synthetic",
+        "date": date.today().isoformat(),
+    }
+    return stated | (json.loads(Path(args.stated).read_text("utf-8")) if args.stated else {})
+
+
+def model_card(name: str, stated: dict[str, Any], report: skinzoo.Report) -> str:
+    """README.md: what it is, how to load it, what it is worth."""
+    architecture, _, tag = name.partition(".")
+    warning = "**Trained on drawn pictures alone: for trying things out, of no medical use.**\n\n"
+    limits = "\n".join(f"- {limit}" for limit in stated["limits"])
+    return (
+        f"# {name}\n\n{stated['title']}.\n\n{warning if stated['synthetic'] else ''}"
+        f'```python\nimport skinzoo\n\nmodel = skinzoo.create_model("{architecture}", weights="{tag}")\n'
+        f'print(skinzoo.predict(model, "picture.jpg"))\n```\n\n'
+        f"## Use and limits\n\n{stated['intended_use']}\n\n{limits}\n\n"
+        f"Licence: {stated['licence']}. {stated['citation']}\n\n" + report.markdown().replace("# ", "## ", 1)
+    )
+
+
+def main() -> None:
+    args = parse_arguments()
+    out = Path(args.out)
+    if (out / "train").exists() and not args.resume:
+        sys.exit(f"error: {out} holds a run; --resume goes on with it, another --out starts anew")
+    recipe = make_recipe(args)
+    data = skinzoo.load_dataset(recipe.dataset, args.root, **recipe.dataset_options)
+    train, val, test = data.split(recipe.fractions, seed=recipe.train.seed)
+    for part in (train, val, test):
+        print(part)
+
+    model, history = train_model(recipe, train, val)
+    name, stated = f"{recipe.model}.{args.tag}", statement(args)
+    folder = out / name
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(
+        folder,
+        dtype="float16",
+        recipe=describe(recipe, model, history, args.hardware),
+        data={"name": args.data, "options": dict(recipe.dataset_options), "fractions": list(recipe.fractions)},
+    )
+
+    saved = skinzoo.create_model(f"local-dir:{folder}")  # what is scored is what was saved, rounded to float16
+    report = skinzoo.evaluate(saved, test, batch_size=recipe.train.batch_size)
+    report.save(out / "report")
+    shutil.copyfile(out / "report" / "report.json", folder / "report.json")
+    (folder / "README.md").write_text(model_card(name, stated, report), "utf-8", newline="\n")
+
+    record = skinzoo.hub.record_of(folder, tag=args.tag, stated=stated)
+    text = json.dumps(record.to_dict(), indent=2, ensure_ascii=False) + "\n"
+    (out / f"{name}.json").write_text(text, "utf-8", newline="\n")
+    print(record)
+    print(f"files    {folder}")
+    if (size := record.files["model.safetensors"].size) > MOST_BYTES:
+        sys.exit(f"error: weights of {size:,} bytes are larger than the {MOST_BYTES:,} that may be in the package")
+    if args.install:
+        hub = Path(skinzoo.__file__).parent / "hub"
+        shutil.copytree(folder, hub / "bundled" / name, dirs_exist_ok=True)
+        shutil.copyfile(out / f"{name}.json", hub / "records" / f"{name}.json")
+        print(f"put into {hub}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (skinzoo.SkinzooError, OSError) as error:
+        sys.exit(f"error: {error}")

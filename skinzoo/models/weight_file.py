@@ -1,0 +1,150 @@
+"""Reading a safetensors file in one pass: what is hashed is what is loaded, straight into the model's own memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from skinzoo.errors import ChecksumError, WeightsError
+from skinzoo.hub.digests import FileDigest
+from skinzoo.tensors import MAX_HEADER, parse_header, refuse_unsafe
+
+_CHUNK = 1 << 20
+
+
+class WeightFile:
+    """An open safetensors file whose header has been read and checked; see `open_weights`.
+
+    Attributes:
+        path: The file.
+        tensors: What it holds, by name, in the order of the bytes.
+        metadata: What `skinzoo.tensors.save_tensors` was given; empty for a file of another origin.
+    """
+
+    def __init__(self, path: Path, file: FileIO) -> None:
+        self.path = path
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+        self._head = self._read_head()
+        try:
+            header = parse_header(self._head[8:], self._size - len(self._head))
+            self.metadata = _metadata(header.metadata)
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(str(error)[:200]) from error
+        self.tensors = header.tensors
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers all tensors have together."""
+        return sum(math.prod(entry.shape) for entry in self.tensors.values())
+
+    @property
+    def classes(self) -> list[str] | None:
+        """Names of the classes that the weights were trained for; None if the file does not say."""
+        found = self.metadata.get("classes")
+        return found if isinstance(found, list) and all(isinstance(name, str) for name in found) else None
+
+    def read_into(self, targets: Mapping[str, Tensor], expected: FileDigest | None = None) -> None:
+        """Read every tensor of the file to its place.
+
+        Args:
+            targets: A tensor of the same shape for each name; one of another type gets the numbers converted.
+            expected: What the file must be; None if that is known already, or unknown.
+
+        Raises:
+            ChecksumError: It is another file. The targets hold numbers that must not be used then.
+            WeightsError: It ended early, or holds values that are not finite; the same.
+        """
+        hashed = None if expected is None else hashlib.sha256(self._head)
+        self._file.seek(len(self._head))
+        for name, entry in self.tensors.items():
+            target = targets[name].detach()
+            direct = target.dtype == entry.dtype and target.is_contiguous() and target.device.type == "cpu"
+            place = target if direct else torch.empty(entry.shape, dtype=entry.dtype)
+            self._fill(place, hashed)
+            # a sum is ten times quicker than a look at each number; where it overflows, each is looked at
+            if (
+                (place.is_floating_point() or place.is_complex())
+                and not place.sum().isfinite()
+                and not place.isfinite().all()
+            ):
+                raise WeightsError(
+                    f"{self.path} holds NaN or infinite values in {name!r}; these weights cannot be used."
+                )
+            if not direct:
+                target.copy_(place)
+        if hashed is not None and expected is not None:
+            self._compare(FileDigest(hashed.hexdigest(), self._size), expected)
+
+    def check(self, expected: FileDigest) -> None:
+        """Compare the whole file with what it must be, without using it.
+
+        Raises:
+            ChecksumError: It is another file.
+        """
+        self._file.seek(0)
+        hashed = hashlib.sha256()
+        while chunk := self._file.read(_CHUNK):
+            hashed.update(chunk)
+        self._compare(FileDigest(hashed.hexdigest(), self._size), expected)
+
+    def _compare(self, found: FileDigest, expected: FileDigest) -> None:
+        if found != expected:
+            raise ChecksumError(
+                f"{self.path} is not the file that was saved: want sha256 {expected.sha256} ({expected.size:,} bytes), "
+                f"got {found.sha256} ({found.size:,} bytes). It was changed or damaged; download or save it again."
+            )
+
+    def _read_head(self) -> bytes:
+        length = int.from_bytes(self._file.read(8), "little")
+        if length > min(MAX_HEADER, self._size - 8):
+            raise self._damaged(f"its header of {length:,} bytes cannot be in {self._size:,} bytes")
+        self._file.seek(0)
+        head = self._file.read(8 + length)
+        if len(head) != 8 + length:
+            raise self._damaged("it ends within its header")
+        return head
+
+    def _fill(self, place: Tensor, hashed: Any) -> None:
+        if not place.numel():
+            return
+        view = memoryview(cast("Any", place.reshape(-1).view(torch.uint8).numpy()))
+        done = 0
+        while done < len(view):
+            count = self._file.readinto(view[done : done + _CHUNK])
+            if not count:
+                raise self._damaged("it ends early")
+            if hashed is not None:
+                hashed.update(view[done : done + count])
+            done += count
+
+    def _damaged(self, why: str) -> WeightsError:
+        return WeightsError(f"{self.path} is damaged or cut short ({why}); download or save it again.")
+
+
+@contextmanager
+def open_weights(path: Path) -> Iterator[WeightFile]:
+    """Open a safetensors file, and read and check its header.
+
+    Raises:
+        WeightsError: The file is absent or damaged.
+        UnsafeWeightsError: It is a pickle or anything else that is not safetensors.
+    """
+    refuse_unsafe(path)
+    with FileIO(path) as file:
+        yield WeightFile(path, file)
+
+
+def _metadata(values: Mapping[str, str]) -> dict[str, Any]:
+    found = json.loads(values.get("skinzoo", "{}"))
+    return found if isinstance(found, dict) else {}
