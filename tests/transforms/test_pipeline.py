@@ -101,7 +101,7 @@ def test_bytes_normalised_later_are_the_same(preset, shape):
     assert all(b.image.dtype == torch.uint8 for b in bytes_)
     assert all(b.image.permute(1, 2, 0).is_contiguous() for b in bytes_)
     assert all(
-        torch.equal(a.mask, b.mask) and b.mask.dtype == torch.float32 for a, b in zip(floats, bytes_, strict=True)
+        torch.equal(a.mask, b.mask.float()) and b.mask.dtype == torch.uint8 for a, b in zip(floats, bytes_, strict=True)
     )
     expected = torch.stack([f.image for f in floats])
     for channels_last in (False, True):
