@@ -6,7 +6,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -66,12 +67,20 @@ class WeightFile:
             WeightsError: It ended early, or holds values that are not finite; the same.
         """
         hashed = None if expected is None else hashlib.sha256(self._head)
+        with ThreadPoolExecutor(1) as beside:  # a tensor is hashed while the next ones are read
+            self._read(targets, lambda view: None if hashed is None else beside.submit(hashed.update, view))
+        if hashed is not None and expected is not None:
+            self._compare(FileDigest(hashed.hexdigest(), self._size), expected)
+
+    def _read(self, targets: Mapping[str, Tensor], done: Callable[[memoryview], object]) -> None:
+        """Read the tensors one after the other; `done` is given the bytes of each, which stay as they are."""
         self._file.seek(len(self._head))
         for name, entry in self.tensors.items():
             target = targets[name].detach()
             direct = target.dtype == entry.dtype and target.is_contiguous() and target.device.type == "cpu"
             place = target if direct else torch.empty(entry.shape, dtype=entry.dtype)
-            self._fill(place, hashed)
+            if place.numel():
+                done(self._fill(place))
             # a sum is ten times quicker than a look at each number; where it overflows, each is looked at
             if (
                 (place.is_floating_point() or place.is_complex())
@@ -83,8 +92,6 @@ class WeightFile:
                 )
             if not direct:
                 target.copy_(place)
-        if hashed is not None and expected is not None:
-            self._compare(FileDigest(hashed.hexdigest(), self._size), expected)
 
     def check(self, expected: FileDigest) -> None:
         """Compare the whole file with what it must be, without using it.
@@ -115,18 +122,15 @@ class WeightFile:
             raise self._damaged("it ends within its header")
         return head
 
-    def _fill(self, place: Tensor, hashed: Any) -> None:
-        if not place.numel():
-            return
+    def _fill(self, place: Tensor) -> memoryview:
         view = memoryview(cast("Any", place.reshape(-1).view(torch.uint8).numpy()))
         done = 0
         while done < len(view):
             count = self._file.readinto(view[done : done + _CHUNK])
             if not count:
                 raise self._damaged("it ends early")
-            if hashed is not None:
-                hashed.update(view[done : done + count])
             done += count
+        return view
 
     def _damaged(self, why: str) -> WeightsError:
         return WeightsError(f"{self.path} is damaged or cut short ({why}); download or save it again.")
