@@ -14,7 +14,7 @@ import skinzoo
 ROOT = Path(skinzoo.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
-    {"errors", "registry", "taxonomy", "types"},
+    {"callers", "errors", "registry", "taxonomy", "types"},
     {"files", "download", "archives", "html", "tensors", "drawing", "devices", "hub"},
     {"models", "datasets", "transforms", "losses", "metrics"},
     {"inputs"},

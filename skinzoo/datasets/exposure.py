@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skinzoo.datasets.integrity import callers_level
+from skinzoo.callers import callers_level
 from skinzoo.datasets.records import Records
 from skinzoo.datasets.splits import check_disjoint, comparable_ids
 from skinzoo.errors import ConfigError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from skinzoo.callers import callers_level
 from skinzoo.errors import IntegrityError
 from skinzoo.files import write_csv, write_json
 
@@ -272,15 +272,6 @@ def _as_text(text: str) -> str:
 def _as_line(text: str) -> str:
     """The text, with control characters written as backslash sequences too, so that it fits into a line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in _as_text(text))
-
-
-def callers_level() -> int:
-    """The `stacklevel` at which a warning points to the line that called skinzoo."""
-    package = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")  # noqa: PTH118, PTH120 - no path is opened
-    level, frame = 1, sys._getframe(1)
-    while frame.f_code.co_filename.startswith(package) and frame.f_back is not None:
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import PIL
 
-from skinzoo.datasets.integrity import callers_level
+from skinzoo.callers import callers_level
 from skinzoo.datasets.looking import Facts
 from skinzoo.datasets.sniff import FILE_CODES, Header
 from skinzoo.errors import ImageDecodeError, MaskError

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skinzoo.callers import callers_level
 from skinzoo.datasets.exposure import guard
-from skinzoo.datasets.integrity import callers_level
 from skinzoo.errors import ConfigError, LeakageError, SplitError
 from skinzoo.files import write_text
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skinzoo.callers import callers_level
 from skinzoo.datasets import LeakageWarning, SkinDataset
 from skinzoo.datasets.gathering import CombinedSource
-from skinzoo.datasets.integrity import callers_level
 from skinzoo.errors import LeakageError
 from skinzoo.evaluation.recording import ScopedNames, scoped_names
 from skinzoo.models import SkinModel

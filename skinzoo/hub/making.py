@@ -11,7 +11,6 @@ from typing import Any
 from skinzoo.errors import ConfigError
 from skinzoo.hub.digests import FileDigest
 from skinzoo.hub.fields import Fields
-from skinzoo.hub.header import read_header
 from skinzoo.hub.record import FORMAT_VERSION, NEEDED_FILES, WeightsRecord
 
 STATED = ("title", "licence", "citation", "synthetic", "intended_use", "limits", "date")
@@ -185,8 +184,11 @@ def _files(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
                 f"{folder / name} is not the file that its config.json speaks of ({found.get(name)} there, {digest} in "
                 "the configuration); save the model again."
             )
-    header = read_header(folder / NEEDED_FILES[1])
-    if odd := {t.dtype for t in header.values() if t.floating} - {config["dtype"]}:
+    from skinzoo.tensors import read_header  # it needs torch, which this package does without
+
+    stored = (tensor.dtype for tensor in read_header(folder / NEEDED_FILES[1]).tensors.values())
+    floating = {str(dtype).removeprefix("torch.") for dtype in stored if dtype.is_floating_point}
+    if odd := floating - {config["dtype"]}:
         raise ConfigError(f"{folder / NEEDED_FILES[1]} holds {', '.join(odd)}, its config.json says {config['dtype']}.")
     return found
 

@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from skinzoo.errors import ConfigError, UnknownNameError
-from skinzoo.hub.making import record_of
 from skinzoo.hub.record import WeightsRecord
 from skinzoo.registry import did_you_mean
 from skinzoo.types import Task
 
-__all__ = ["find_record", "known_records", "list_weights", "read_record", "read_records", "record_of", "weights_info"]
 _MAX_BYTES = 1_000_000
 
 

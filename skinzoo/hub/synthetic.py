@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 
+from skinzoo.callers import callers_level
 from skinzoo.hub.record import WeightsRecord
 
 _told: set[str] = set()
@@ -25,12 +25,9 @@ def warn_if_synthetic(record: WeightsRecord) -> None:
     if not record.synthetic or record.name in _told:
         return
     _told.add(record.name)
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "skinzoo":
-        level, frame = level + 1, frame.f_back
     warnings.warn(
         f"{record.name} was trained on drawn pictures alone: it is for trying things out, and what it says about a "
         "photograph means nothing.",
         SyntheticWeightsWarning,
-        stacklevel=level,
+        stacklevel=callers_level(),
     )

@@ -49,6 +49,7 @@ class Odd:
 @pytest.fixture(scope="module")
 def report():
     train, data = skinzoo.load_dataset("synthetic", num_images=140, size=32).split((0.5, 0.5))
+    data = data.subset(data.records.labels != len(data.label_space) - 1)  # whatever the model does, some is undefined
     model = skinzoo.create_model("multitask", backbone_weights=None, image_size=32, seed=0)
     config = skinzoo.TrainConfig(num_steps=20, batch_size=16, lr=2e-3, device="cpu", verbose=False)
     skinzoo.Trainer(model, config).fit(train)
@@ -114,14 +115,14 @@ def test_markdown_has_the_figures(folder, report):
     assert text.count("\n## ") >= 4
 
 
-def test_a_browser_shows_the_page(folder, report, browser):
+def test_a_browser_shows_the_page(folder, browser):
     page = folder / "index.html"
     assert page.stat().st_size < 3e6
     browser.open(page)
     assert browser.problems == []
     assert browser.requests == [page.resolve().as_uri()]
     titles = browser.run("[...document.querySelectorAll('h2')].map(h => h.textContent)")
-    assert titles == (SECTIONS if report.undefined else SECTIONS[:-1])
+    assert titles == SECTIONS
     assert browser.run("[...document.images].every(i => i.complete && i.naturalWidth >= 32 && i.alt)")
     links = browser.run("[...document.querySelectorAll('nav a')].map(a => a.getAttribute('href'))")
     assert browser.run(f"{json.dumps(links)}.every(h => document.querySelector(h))")
@@ -150,7 +151,7 @@ def test_the_summary_says_it_in_figures_and_in_words(report, folder, browser):
     words = browser.run("document.querySelector('#summary p').innerText")
     count = f"{len(report.outcome.ids)} images of {report.num_clusters} lesions"
     assert f"multitask_resnet18 was scored on {count} from Synthetic dermoscopy" in words
-    assert f"balanced accuracy over 7 classes is {report['balanced_accuracy']:.3f}" in words
+    assert f"balanced accuracy over 6 classes is {report['balanced_accuracy']:.3f}" in words
     checks = dict(
         browser.run("[...document.querySelectorAll('.checks li')].map(l => [l.innerText.split(':')[0], l.className])")
     )

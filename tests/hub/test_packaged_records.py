@@ -1,14 +1,15 @@
 """Every record in the package, counted again from the files that it speaks of."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 import skinzoo
 from skinzoo.hub.digests import FileDigest
-from skinzoo.hub.header import read_header
 from skinzoo.hub.records import list_weights, weights_info
+from skinzoo.tensors import read_header
 
 PACKAGED = list_weights()
 BUNDLED = [name for name in PACKAGED if weights_info(name).bundled]
@@ -42,10 +43,10 @@ def test_files_are_those_of_the_record(name):
 @pytest.mark.parametrize("name", BUNDLED)
 def test_parameters_are_counted_in_tensors_and_in_the_model(name):
     record = weights_info(name)
-    tensors = read_header(folder_of(name) / "model.safetensors")
+    tensors = read_header(folder_of(name) / "model.safetensors").tensors
     buffers = ("running_mean", "running_var", "num_batches_tracked")
-    assert record.parameters == sum(t.size for key, t in tensors.items() if not key.endswith(buffers))
-    assert {t.dtype for t in tensors.values() if t.floating} == {record.dtype}
+    assert record.parameters == sum(math.prod(t.shape) for key, t in tensors.items() if not key.endswith(buffers))
+    assert {str(t.dtype) for t in tensors.values() if t.dtype.is_floating_point} == {f"torch.{record.dtype}"}
     options = {**config_of(name)["options"], "backbone_weights": None}
     space = {} if record.label_space is None else {"label_space": record.label_space}
     model = skinzoo.create_model(record.architecture, **space, **options)

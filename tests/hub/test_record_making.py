@@ -8,9 +8,9 @@ from weights_records import COMMIT
 
 from skinzoo.errors import ConfigError, WeightsError
 from skinzoo.hub.bundled import bundled_folder
-from skinzoo.hub.header import read_header
 from skinzoo.hub.making import STATED, record_of
 from skinzoo.hub.records import list_weights, weights_info
+from skinzoo.tensors import read_header
 
 BUNDLED = next((name for name in list_weights() if weights_info(name).bundled), "")
 
@@ -128,9 +128,9 @@ def test_the_header_says_what_the_tensors_are(tmp_path):
     tensors = {"a": torch.zeros(2, 3, dtype=torch.float16), "b": torch.zeros((), dtype=torch.int64)}
     save_file(tensors, tmp_path / "x.safetensors", metadata={"skinzoo": "{}"})
     header = read_header(tmp_path / "x.safetensors")
-    assert {n: (h.dtype, h.shape, h.size, h.floating) for n, h in header.items()} == {
-        "a": ("float16", (2, 3), 6, True),
-        "b": ("I64", (), 1, False),
+    assert {n: (t.dtype, t.shape, t.end - t.begin) for n, t in header.tensors.items()} == {
+        "a": (torch.float16, (2, 3), 12),
+        "b": (torch.int64, (), 8),
     }
 
 
@@ -141,7 +141,7 @@ def test_the_header_says_what_the_tensors_are(tmp_path):
 def test_a_damaged_header_is_an_error(tmp_path, content):
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match=r"x\.safetensors is no readable safetensors file"):
+    with pytest.raises(WeightsError, match=r"x\.safetensors is (empty|not a safetensors file|damaged)"):
         read_header(path)
-    with pytest.raises(WeightsError, match=r"nothing is no readable safetensors file"):
+    with pytest.raises(WeightsError, match=r"no weights file at .*nothing"):
         read_header(tmp_path / "nothing")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from skinzoo.callers import callers_level
 from skinzoo.datasets.auditing.patterns import SIDE, Pattern
-from skinzoo.datasets.integrity import callers_level
 from skinzoo.files import atomic_path
 
 PATTERN_VERSION = 1
