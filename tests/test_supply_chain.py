@@ -20,7 +20,7 @@ EXAMPLES = sorted((ROOT.parent / "examples").glob("**/*.py"))
 @pytest.mark.parametrize("path", [*FILES, *EXAMPLES], ids=lambda p: str(p.relative_to(ROOT.parent)))
 def test_no_file_can_run_what_it_loads(path):
     parts = path.relative_to(ROOT.parent).parts[1:]
-    assert not dangers(path.read_text("utf-8"), room=parts[0], top=path == ROOT / "__init__.py")
+    assert not dangers(path.read_text("utf-8"), room=parts[0], package=path.name == "__init__.py")
 
 
 PLANTED = [
@@ -105,8 +105,8 @@ def test_exceptions_hold_in_their_place_only():
     ):
         assert dangers(f"import torch\n{worse}", room="interchange")
     lazy = "from importlib import import_module\ndef {}(name):\n    return import_module(TABLE[name])"
-    assert not dangers(lazy.format("__getattr__"), top=True)
-    assert dangers(lazy.format("load"), top=True)
+    assert not dangers(lazy.format("__getattr__"), package=True)
+    assert dangers(lazy.format("load"), package=True)
     assert dangers(lazy.format("__getattr__"), room="models")
 
 

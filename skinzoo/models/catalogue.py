@@ -1,52 +1,42 @@
-"""The registry of models, and what a builder receives."""
+"""The registry of models. It can be read without importing what builds them."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from skinzoo.models.base import ModelConfig, SkinModel
 from skinzoo.registry import Registry, accepted_options
-from skinzoo.taxonomy import LabelSpace
-from skinzoo.types import InputSpec, Task
+from skinzoo.types import Task
+
+if TYPE_CHECKING:
+    from skinzoo.models.base import SkinModel
+
+Builder: TypeAlias = "Callable[..., SkinModel]"
+"""`build(request, **fixed, **options)`, where `request` is a `skinzoo.models.request.BuildRequest`."""
 
 LOCAL_PREFIX = "local-dir:"
+ENSEMBLE = "ensemble"
 
 
-@dataclass(frozen=True)
-class BuildRequest:
-    """What the caller asked for, apart from the builder's own options.
+class Deferred:
+    """A builder that is imported when it is first called or asked for its options.
 
-    Attributes:
-        architecture: Registered name.
-        task: The entry's task.
-        label_space: Classes; None for a segmenter.
-        image_size: Height and width; None for the architecture's own.
-        input_spec: Overrides everything about the input; None for the architecture's own.
-        options: The options as given, kept in the configuration.
-        start_weights: False if trained weights follow, as they do for a saved model.
-        build: Builds another architecture from checked values (`skinzoo.models.factory.build`), for models made of
-            models.
+    Args:
+        load: Imports and returns it.
     """
 
-    architecture: str
-    task: Task
-    label_space: LabelSpace | None
-    image_size: tuple[int, int] | None = None
-    input_spec: InputSpec | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    start_weights: bool = True
-    build: Callable[..., SkinModel] | None = None
+    def __init__(self, load: Callable[[], Builder]) -> None:
+        self._load = load
+
+    def __call__(self, *args: Any, **kwargs: Any) -> SkinModel:
+        """Build."""
+        return self._load()(*args, **kwargs)
 
     @property
-    def num_classes(self) -> int:
-        """Number of logits; 0 for a segmenter."""
-        return len(self.label_space) if self.label_space else 0
-
-    def config(self, input_spec: InputSpec) -> ModelConfig:
-        """The configuration of the model that is being built, with `input_spec` unless the caller gave one."""
-        return ModelConfig(self.architecture, self.task, self.input_spec or input_spec, self.label_space, self.options)
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self._load())
 
 
 @dataclass(frozen=True)
@@ -54,13 +44,13 @@ class ModelEntry:
     """A registered model.
 
     Attributes:
-        build: Builds it: `build(request, **fixed, **options)`.
+        build: Builds it: `build(request, **fixed, **options)`; `Deferred` if importing it costs much.
         task: What it predicts; None where that depends on the models it is made of, as its label space does.
         summary: One line for tables.
         fixed: Arguments that the name stands for, such as the backbone; the caller cannot change them.
     """
 
-    build: Callable[..., SkinModel]
+    build: Builder
     task: Task | None
     summary: str
     fixed: Mapping[str, Any] = field(default_factory=dict)

@@ -27,9 +27,10 @@ from skinzoo.models.averaging import (
     resize,
 )
 from skinzoo.models.base import CamTarget, ModelConfig, SkinModel
-from skinzoo.models.catalogue import BuildRequest, ModelEntry, register_model
-from skinzoo.models.classifier import resolve_entry
-from skinzoo.models.members import MAX_DEPTH, MAX_MEMBERS, NAME, check_described, describe, given_members, restore
+from skinzoo.models.catalogue import ENSEMBLE
+from skinzoo.models.members import MAX_DEPTH, MAX_MEMBERS, check_described, describe, given_members, restore
+from skinzoo.models.request import BuildRequest
+from skinzoo.models.zoo import resolve_entry
 from skinzoo.types import Batch, InputSpec, ModelOutput
 
 
@@ -171,7 +172,7 @@ def build_ensemble(
     largest = max((member.input_spec for member in models), key=lambda spec: spec.size[0] * spec.size[1])
     spec = request.input_spec or replace(largest, size=request.image_size or largest.size)
     check_views(spec, models)
-    config = ModelConfig(NAME, task, spec, space, {"average": average, "member_weights": weights})
+    config = ModelConfig(ENSEMBLE, task, spec, space, {"average": average, "member_weights": weights})
     return Ensemble(config, models, average=average, weights=weights)
 
 
@@ -179,11 +180,11 @@ def _collected(request: BuildRequest, members: object) -> list[SkinModel]:
     """The models that were asked for, or those of a saved ensemble."""
     if isinstance(members, str | Mapping | SkinModel) or not isinstance(members, Iterable):
         raise ConfigError(
-            f"{NAME} needs members=[...], a list of models, of names or of local-dir:<folder>; got {members!r:.80}."
+            f"{ENSEMBLE} needs members=[...], a list of models, of names or of local-dir:<folder>; got {members!r:.80}."
         )
     given = list(members)
     if not given:
-        raise ConfigError(f"{NAME} needs at least one member; members is empty.")
+        raise ConfigError(f"{ENSEMBLE} needs at least one member; members is empty.")
     if not request.start_weights:
         check_described(given)
         return [restore(description, request) for description in given]
@@ -215,10 +216,3 @@ def _depth(model: SkinModel) -> int:
 
 def _size(model: SkinModel) -> int:
     return sum(map(_size, model._models)) if isinstance(model, Ensemble) else 1
-
-
-register_model(
-    NAME,
-    ModelEntry(build_ensemble, None, "several models as one: the mean of their probabilities or logits"),
-    family="ensemble",
-)

@@ -4,58 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from numbers import Integral
 from typing import Any
 
-import timm
 import torch
 
 from skinzoo.errors import ConfigError, UnknownNameError
 from skinzoo.hub.options import HubOptions
 from skinzoo.hub.records import find_record
-from skinzoo.models import ensemble, metadata_classifier, simple_cnn, unet  # noqa: F401 - they register their models
 from skinzoo.models.base import SkinModel, check_size
-from skinzoo.models.catalogue import LOCAL_PREFIX, MODELS, BuildRequest, ModelEntry
-from skinzoo.models.classifier import FORMS, resolve_entry
+from skinzoo.models.catalogue import LOCAL_PREFIX
 from skinzoo.models.published import find_saved, find_weights
 from skinzoo.models.reading import Source, load_source, load_weights
+from skinzoo.models.request import BuildRequest
+from skinzoo.models.zoo import resolve_entry
 from skinzoo.registry import check_options
 from skinzoo.taxonomy import ISIC2018, LABEL_SPACES, LabelSpace
 from skinzoo.types import InputSpec, Task
 
 MAX_CLASSES = 10_000
-_FACETS = ("family", "strategy")
 _GENERAL = ("num_classes", "label_space", "image_size", "input_spec", "seed")
-
-
-def list_models(pattern: str | None = None, *, task: Task | str | None = None, **facets: str) -> list[str]:
-    """Names that `create_model` takes.
-
-    Args:
-        pattern: Shell-style, such as `"resnet*"`. With a pattern, every timm backbone is searched too, as
-            `<timm name>_scratch`, `_head`, `_finetuned` and `_metadata`; without one, only the zoo's own names are
-            listed. `unet_<timm name>` and `multitask_<timm name>`, which most convolutional ones can be, never are.
-        task: Only models of this task.
-        **facets: Further restrictions: `family="unet"`, `strategy="head"`.
-    """
-    check_options(facets, _FACETS, of="list_models")
-    wanted = Task(task) if task is not None else None
-    names = MODELS.names(pattern or "*", task=wanted, **facets)
-    if pattern is None or wanted not in (None, Task.CLASSIFICATION) or set(facets) - {"strategy"}:
-        return names
-    forms = [form for form in FORMS if facets.get("strategy", form) == form]
-    others = (f"{backbone}_{form}" for backbone in timm.list_models() for form in forms)
-    return names + [name for name in others if name not in MODELS and fnmatchcase(name, pattern)]
-
-
-def model_info(name: str) -> ModelEntry:
-    """What is known about a model without building it: task, summary, options.
-
-    Raises:
-        UnknownNameError: No such model; the message lists close matches.
-    """
-    return resolve_entry(name)[1]
 
 
 def create_model(

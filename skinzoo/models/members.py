@@ -9,14 +9,14 @@ from skinzoo.errors import ConfigError
 from skinzoo.files import plain
 from skinzoo.models.base import SkinModel
 from skinzoo.models.calibration import Calibration
-from skinzoo.models.catalogue import BuildRequest
-from skinzoo.models.classifier import resolve_entry
+from skinzoo.models.catalogue import ENSEMBLE
 from skinzoo.models.published import find_saved
 from skinzoo.models.reading import load_source
+from skinzoo.models.request import BuildRequest
+from skinzoo.models.zoo import resolve_entry
 from skinzoo.taxonomy import ISIC2018, LabelSpace
 from skinzoo.types import InputSpec
 
-NAME = "ensemble"
 MAX_MEMBERS = 32
 MAX_DEPTH = 2
 _KEYS = {"architecture", "options", "input_spec", "label_space", "calibration"}
@@ -56,7 +56,7 @@ def check_described(members: Sequence[object], depth: int = 1) -> int:
     for member in members:
         if not isinstance(member, Mapping) or set(member) != _KEYS or not isinstance(member["options"], Mapping):
             raise ConfigError(f"a saved ensemble's member must have {', '.join(sorted(_KEYS))}; got {member!r:.200}.")
-        inner = member["options"].get("members") if member["architecture"] == NAME else None
+        inner = member["options"].get("members") if member["architecture"] == ENSEMBLE else None
         count += check_described(inner, depth + 1) if isinstance(inner, list) else 1
         if count > MAX_MEMBERS:
             raise ConfigError(f"an ensemble may have {MAX_MEMBERS} models in all; the saved one has more.")

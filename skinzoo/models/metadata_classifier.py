@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from skinzoo.errors import ConfigError
 from skinzoo.models.base import CamTarget, ModelConfig, SkinModel
-from skinzoo.models.catalogue import BuildRequest, ModelEntry, register_model
-from skinzoo.models.classifier import FORMS, Classifier, Form, build_trunk
+from skinzoo.models.classifier import Classifier
 from skinzoo.models.heads import build_head
 from skinzoo.models.metadata import MetadataEncoder
-from skinzoo.types import Batch, ModelOutput, Task
+from skinzoo.models.request import BuildRequest
+from skinzoo.models.timm_classifier import build_trunk
+from skinzoo.types import Batch, ModelOutput
 
 
 class MetadataClassifier(Classifier):
@@ -154,21 +155,4 @@ def build_metadata_classifier(
         metadata_dropout=metadata_dropout,
         freeze_backbone=freeze_backbone,
         fixed_size=trunk.fixed_size,
-    )
-
-
-_MEANING = "ImageNet start, all of it trains, with metadata (age, sex, site ...) as a second input"
-FORMS["metadata"] = Form(build_metadata_classifier, _MEANING)
-
-for _depth in (18, 34, 50):
-    register_model(
-        f"resnet{_depth}_metadata",
-        ModelEntry(
-            build_metadata_classifier,
-            Task.CLASSIFICATION,
-            f"ResNet-{_depth} classifier: {_MEANING}",
-            {"backbone": f"resnet{_depth}"},
-        ),
-        family="resnet",
-        strategy="metadata",
     )

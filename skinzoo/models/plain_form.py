@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import timm
 from torch import Tensor, nn
 
 from skinzoo.models.blank import Blank
@@ -107,6 +106,8 @@ def timm_form(backbone: Any, state: Mapping[str, Tensor], *, spec: InputSpec, sp
 
 def _shapes_in_timm(config: Mapping[str, Any]) -> dict[str, Any] | None:
     """Names and shapes of the tensors of the network that timm builds by such a configuration."""
+    import timm
+
     own = {"architecture": config["architecture"], **config["pretrained_cfg"]}
     try:
         with Blank():

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from skinzoo.errors import UnsafeWeightsError, WeightsError, WeightsMismatchError
 from skinzoo.hub.digests import FileDigest
-from skinzoo.models.backbone import differences
 from skinzoo.models.base import SkinModel, check_size
 from skinzoo.models.blank import Blank
 from skinzoo.models.class_rows import ClassRows, last_layer, match_rows
 from skinzoo.models.saved_config import WEIGHTS_NAME, SavedConfig, read_config, read_record
+from skinzoo.models.strict import differences
 from skinzoo.models.weight_file import WeightFile, open_weights
 from skinzoo.taxonomy import LabelSpace
 

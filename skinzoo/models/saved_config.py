@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from skinzoo.errors import ChecksumError, ConfigError, WeightsError
 from skinzoo.hub.digests import FileDigest
 from skinzoo.models.calibration import Calibration, OperatingPoints
-from skinzoo.models.classifier import resolve_entry
 from skinzoo.models.provenance import TrainingRecord
+from skinzoo.models.zoo import resolve_entry
 from skinzoo.taxonomy import LabelSpace
 from skinzoo.types import InputSpec, Task
 

@@ -7,10 +7,10 @@ from functools import partial
 from torch import nn
 
 from skinzoo.models.base import CamTarget, SkinModel
-from skinzoo.models.catalogue import BuildRequest, ModelEntry, register_model
 from skinzoo.models.classifier import Classifier
 from skinzoo.models.heads import build_head
-from skinzoo.types import InputSpec, Task
+from skinzoo.models.request import BuildRequest
+from skinzoo.types import InputSpec
 
 
 def build_simple_cnn(request: BuildRequest, *, dropout: float = 0.7) -> SkinModel:
@@ -42,13 +42,3 @@ def build_simple_cnn(request: BuildRequest, *, dropout: float = 0.7) -> SkinMode
 
 def _cam_targets(last: nn.Conv2d) -> list[CamTarget]:
     return [CamTarget(last, last.out_channels, 4)]
-
-
-register_model(
-    "simple_cnn",
-    ModelEntry(
-        build_simple_cnn, Task.CLASSIFICATION, "two convolutions and a dense layer, 3.3 M parameters, random start"
-    ),
-    family="simple_cnn",
-    strategy="scratch",
-)

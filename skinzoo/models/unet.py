@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from skinzoo.errors import ConfigError
-from skinzoo.models.backbone import load_strictly, timm_backbone
+from skinzoo.models.backbone import timm_backbone
 from skinzoo.models.base import CamTarget, ModelConfig, SkinModel
-from skinzoo.models.catalogue import BuildRequest, ModelEntry, register_model
-from skinzoo.models.classifier import PREFIXES, Form, timm_input_spec
 from skinzoo.models.heads import build_head
 from skinzoo.models.plain_form import PlainForm, unet_form
-from skinzoo.types import InputSpec, ModelOutput, Task
+from skinzoo.models.request import BuildRequest
+from skinzoo.models.strict import load_strictly
+from skinzoo.models.timm_classifier import timm_input_spec
+from skinzoo.types import InputSpec, ModelOutput
 
 _STRIDE = 32
 _SIZE = (224, 224)
@@ -162,28 +163,3 @@ def _submodule(network: nn.Module, name: str) -> nn.Module:
         return network.get_submodule(name)
     except AttributeError:
         return network.get_submodule(name.replace(".", "_"))
-
-
-PREFIXES["unet"] = Form(build_segmenter, "encoder of a U-Net", task=Task.SEGMENTATION)
-PREFIXES["multitask"] = Form(build_unet, "shared encoder of class and mask", task=Task.MULTITASK)
-
-for _depth in (18, 34, 50):
-    _backbone = f"resnet{_depth}"
-    register_model(
-        f"unet_{_backbone}",
-        ModelEntry(
-            build_segmenter, Task.SEGMENTATION, f"U-Net with a ResNet-{_depth} encoder", {"backbone": _backbone}
-        ),
-        family="unet",
-    )
-    register_model(
-        f"multitask_{_backbone}",
-        ModelEntry(
-            build_unet,
-            Task.MULTITASK,
-            f"class and mask from one shared ResNet-{_depth} encoder",
-            {"backbone": _backbone},
-        ),
-        aliases=["multitask"] if _depth == 18 else [],
-        family="multitask",
-    )

@@ -36,7 +36,8 @@ class TrainConfig(Settings):
         clip_grad_norm: Largest gradient norm; None for no clipping.
         accumulate: Pieces that each process works its share of a batch through in, to save memory; the result is the
             same, but for BatchNorm, whose statistics are those of a piece.
-        precision: `"fp32"`, or `"bf16"` or `"fp16"` for mixed precision.
+        precision: `"fp32"`, or `"bf16"` or `"fp16"` for mixed precision; `"auto"` for `"bf16"` where the device has
+            instructions for it, else `"fp32"`.
         ema_decay: Keep a moving average of the weights with this decay, such as 0.999, and judge and keep that; None
             for none.
         compile: True to compile the model with `torch.compile`.
@@ -77,7 +78,7 @@ class TrainConfig(Settings):
     backbone_lr_scale: float = 1.0
     clip_grad_norm: float | None = None
     accumulate: int = 1
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
     ema_decay: float | None = None
     compile: bool = False
     augmentation: str = "light"
@@ -125,8 +126,8 @@ class TrainConfig(Settings):
             raise ConfigError(f"ema_decay must lie in [0, 1), got {self.ema_decay!r}; 0.999 is usual.")
         if self.sampling not in SCHEMES:
             raise ConfigError(f"unknown sampling {self.sampling!r}; use one of {', '.join(SCHEMES)}.")
-        if self.precision not in ("fp32", "bf16", "fp16"):
-            raise ConfigError(f"unknown precision {self.precision!r}; use 'fp32', 'bf16' or 'fp16'.")
+        if self.precision not in ("auto", "fp32", "bf16", "fp16"):
+            raise ConfigError(f"unknown precision {self.precision!r}; use 'auto', 'fp32', 'bf16' or 'fp16'.")
         if self.optimizer not in ("adamw", "adam"):
             raise ConfigError(f"unknown optimizer {self.optimizer!r}; use 'adamw' or 'adam'.")
         self.check_types()

@@ -98,7 +98,8 @@ def check_same_run(folder: Path, before: Mapping[str, Any], now: Mapping[str, An
 
 def environment_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs in the machine and the libraries, in words; such a run goes on, but not bit for bit."""
-    return [f"{key} was {before.get(key)} and is {now[key]}" for key in now if before.get(key) != now[key]]
+    known = [key for key in now if key in before]
+    return [f"{key} was {before[key]} and is {now[key]}" for key in known if before[key] != now[key]]
 
 
 def as_plain(value: Any) -> Any:

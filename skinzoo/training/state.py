@@ -18,6 +18,7 @@ from skinzoo.training.config import TrainConfig
 from skinzoo.training.engine import Engine
 from skinzoo.training.history import History
 from skinzoo.training.mixing import BatchMixing
+from skinzoo.training.precision import computes_bf16
 from skinzoo.training.rundir import as_plain
 
 
@@ -100,6 +101,7 @@ def environment(engine: Engine) -> dict[str, Any]:
         "skinzoo": skinzoo.__version__,
         "PyTorch": torch.__version__,
         "device": f"{engine.device.type} ({device})",
+        "arithmetic in bf16": computes_bf16(engine.device),
         "number of processes": engine.world_size,
         "number of threads": torch.get_num_threads(),
     }

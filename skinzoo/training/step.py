@@ -15,6 +15,7 @@ from skinzoo.training.config import TrainConfig
 from skinzoo.training.engine import Engine
 from skinzoo.training.guard import Guard
 from skinzoo.training.optim import build_optimizer
+from skinzoo.training.precision import resolve_precision
 from skinzoo.training.stopwatch import Stopwatch
 from skinzoo.training.tally import Tally
 from skinzoo.types import Batch
@@ -38,6 +39,7 @@ class Stepper:
         engine: This process.
 
     Attributes:
+        precision: What it computes in.
         ema: Moving average of the weights, if `config.ema_decay` asks for one.
         tally: Training losses since the last evaluation.
         withheld: Parameters that the next step leaves as they are, as if they were frozen.
@@ -51,9 +53,10 @@ class Stepper:
         self.optimizer = build_optimizer(model, config, extra=loss)
         self.ema = _average(model, config)
         self.network = engine.wrap(model, compiled=config.compile)
-        self.scaler = torch.amp.GradScaler(engine.device.type, enabled=config.precision == "fp16")
+        self.precision = resolve_precision(config.precision, engine.device)
+        self.scaler = torch.amp.GradScaler(engine.device.type, enabled=self.precision == "fp16")
         self.tally = Tally()
-        self.guard = Guard(engine, config.precision)
+        self.guard = Guard(engine, self.precision)
         self.withheld: Sequence[nn.Parameter] = ()
         self._trained = [p for group in self.optimizer.param_groups for p in group["params"]]
 
@@ -82,7 +85,7 @@ class Stepper:
             with self._unsynchronised(last=number + 1 == len(pieces)):
                 scale = None if whole is None else {k: mass[k] * self.engine.world_size / whole[k] for k in mass}
                 with watch("forward"):
-                    with self._precision():
+                    with self._autocast():
                         output = self.network(*self.model.inputs(piece))
                     losses = self.loss(output, piece, scale=scale)
                 self.guard.see(step, lr, piece, losses)
@@ -123,8 +126,8 @@ class Stepper:
         waits = not last and isinstance(self.network, nn.parallel.DistributedDataParallel)
         return self.network.no_sync() if waits else nullcontext()  # type: ignore[operator]
 
-    def _precision(self) -> AbstractContextManager[Any]:
-        dtype = _HALF.get(self.config.precision)
+    def _autocast(self) -> AbstractContextManager[Any]:
+        dtype = _HALF.get(self.precision)
         return nullcontext() if dtype is None else torch.autocast(self.engine.device.type, dtype)
 
     def tensors(self) -> dict[str, Tensor]:

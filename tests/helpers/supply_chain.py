@@ -40,19 +40,19 @@ class Planted(NamedTuple):
     what: str
 
 
-def dangers(source: str, *, room: str = "", top: bool = False) -> list[Planted]:
+def dangers(source: str, *, room: str = "", package: bool = False) -> list[Planted]:
     """All uses in a file of what could run code from data.
 
     Args:
         source: Python.
         room: The package below `skinzoo` that the file is in.
-        top: True for the package's top-level `__init__.py`, whose `__getattr__` imports by name.
+        package: True for a package's `__init__.py`, whose `__getattr__` may import what a table of it names.
     """
     tree = ast.parse(source)
     known = dict(_imported(tree))
     spared = READER_NAMES if room == READER else set()
     found = [Planted(node.lineno, name) for node, name in _modules(tree) if _forbidden(name)]
-    lazy = set(_nodes_of_getattr(tree)) if top else set()
+    lazy = set(_nodes_of_getattr(tree)) if package else set()
     permitted = set(_safe_loads(tree, known)) if room == READER else set()
     for node in ast.walk(tree):
         name = _dotted(node, known)
