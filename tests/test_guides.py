@@ -27,6 +27,10 @@ GUIDES = {
     "robustness": 3,
     "export": 4,
     "augmentation": 3,
+    "imbalance": 4,
+    "multitask": 2,
+    "offline": 1,
+    "extending": 5,
 }
 """How many blocks of Python each guide has."""
 
@@ -34,6 +38,19 @@ GUIDES = {
 def blocks_of(guide):
     """The blocks of Python of a guide, in order."""
     return re.findall(r"```python\n(.*?)```", (DOCS / "guides" / f"{guide}.md").read_text("utf-8"), re.DOTALL)
+
+
+@pytest.fixture
+def registries():
+    """What a guide registers is forgotten again."""
+    from skinzoo.datasets import DATASETS
+    from skinzoo.losses import LOSSES
+    from skinzoo.models.catalogue import MODELS
+
+    before = [(registry, dict(registry._entries)) for registry in (MODELS, LOSSES, DATASETS)]
+    yield
+    for registry, entries in before:
+        registry._entries = entries
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +199,38 @@ def test_export(names, capsys):
 
 def test_augmentation(names):
     run("augmentation", names)
+
+
+def test_imbalance(names, capsys):
+    data = skinzoo.load_dataset("synthetic", num_images=280, size=32)
+    names |= dict(zip(("train", "val", "test"), data.split((0.3, 0.4, 0.3), seed=0), strict=True))
+    names["model"].training_record = None
+    run("imbalance", names)
+    assert names["model"].calibration.method == "vector"
+    assert "{'MEL': " in capsys.readouterr().out
+
+
+def test_multitask(names, capsys):
+    run("multitask", names)
+    assert names["prediction"].mask.dtype == np.uint8
+    assert "lesion:" in capsys.readouterr().out
+
+
+def test_offline(names, capsys):
+    run("offline", names)
+    assert len(names["data"]) == 140
+
+
+@pytest.mark.usefixtures("registries")
+def test_extending(names, capsys, write_image):
+    folder = Path("our_clinic")
+    for number in range(4):
+        write_image(folder / "pictures" / f"{number}.jpg", seed=number)
+    rows = ["0,melanoma,a", "1,nevus,a", "2,NV,b", "3,,c", "4,BCC,c"]
+    (folder / "table.csv").write_text("file,diagnosis,patient\n" + "\n".join(rows) + "\n")
+    with pytest.warns(skinzoo.datasets.IntegrityWarning, match="FILE_MISSING"):
+        run("extending", names | {"np": np})
+    assert "strided" in skinzoo.list_models()
+    printed = capsys.readouterr().out
+    assert "FILE_MISSING" in printed
+    assert "missed per 100 pictures" in printed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from skinzoo.cli.choosing import MODEL_HELP, load_model
 from skinzoo.cli.hubbing import add_hub_options, hub_options
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _ABOUT = """\
 Predict class and lesion mask of one picture, of several, or of all in a folder or archive. A table takes any number
 of pictures: a command that was interrupted goes on when it is given again. Research use, not a medical device."""
+
+_ENGINES = ("auto", "plain", "fused", "onnx")
+"""As `skinzoo.evaluation.engines.ENGINES`, which needs PyTorch."""
 
 
 def add(commands: Commands) -> None:
@@ -42,7 +45,20 @@ def add(commands: Commands) -> None:
     parser.add_argument("--heatmaps", metavar="DIR", type=Path, help="write each Grad-CAM to DIR/<id>_heatmap.png")
     parser.add_argument("--measure", action="store_true", help="measure each lesion, also of many pictures")
     parser.add_argument("--overwrite", action="store_true", help="begin anew, and replace a table that is there")
-    parser.add_argument("--batch-size", metavar="N", type=int, default=16, help="pictures at a time (default 16)")
+    parser.add_argument(
+        "--batch-size",
+        metavar="N",
+        type=_batch_size,
+        default="auto",
+        help="pictures at a time, or auto for as many as fit into memory (default auto)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=_ENGINES,
+        default="auto",
+        help="what computes: the model itself (plain), a faster copy of it (fused), or onnxruntime on the CPU, for "
+        "hundreds of pictures (onnx); default auto: fused from 16 pictures on",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (default auto)")
     parser.add_argument(
         "--metadata",
@@ -80,11 +96,21 @@ def run(args: argparse.Namespace, output: Output) -> int:
             batch_size=args.batch_size,
             measure=args.measure,
             overwrite=args.overwrite,
+            engine=args.engine,
         )
         output.answer({"table": written.path, "num_rows": written.num_rows, "num_failed": written.num_failed})
         output.say(wrapped(written))
         return int(written.num_failed == written.num_rows)
     return 0
+
+
+def _batch_size(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number nor auto") from None
 
 
 def _one_id_each(pictures: list[str]) -> list[str]:
@@ -115,6 +141,7 @@ def _one_by_one(
         batch_size=args.batch_size,
         measure=args.table is None and (args.measure or alone),
         heatmaps=args.heatmaps is not None,
+        engine=args.engine,
     )
     answers: list[dict[str, Any]] = []
     found = 0

@@ -63,16 +63,20 @@ class ArraySource:
         self.members = tuple(members)
         self._open()
 
-    def read(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:  # noqa: ARG002
+    def read(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:
         """The picture that a key `<array>/<position>` stands for (uint8, H x W x 3, RGB); there are no masks.
 
         Raises:
             DataError: There is no such picture.
         """
+        return np.array(self.view(image, mask, id)[0]), None
+
+    def view(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:  # noqa: ARG002
+        """What `read` gives, as a read-only view of the array."""
         member, _, position = image.rpartition("/")
         if member not in self._arrays or not position.isdecimal() or int(position) >= len(self._arrays[member]):
             raise DataError(f"{id}: {image!r} is no picture of {self.path}, which has {', '.join(self._arrays)}.")
-        return np.array(self._arrays[member][int(position)]), None
+        return np.asarray(self._arrays[member][int(position)]), None
 
     def array(self, member: str) -> NDArray[np.uint8]:
         """A whole array (N, H, W, 3), memory-mapped and read-only."""

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from skinzoo.datasets.jpeg import decode_jpeg
 from skinzoo.datasets.sniff import (
     FILE_CODES,
     MAX_PIXELS,
@@ -116,8 +116,11 @@ def decode_image(
     least: Size | None = None,
 ) -> DecodedImage:
     """Decode the content of a picture's file; `name` is for messages, all else as for `read_image`."""
-    image, header = load_raster(data, name, max_pixels=max_pixels, scale16=scale16, least=least)
-    array, notes, turn = np.array(to_rgb(image, header)), header.notes, header.orientation
+    image, header = _opened(data, name, max_pixels=max_pixels, scale16=scale16)
+    array = decode_jpeg(data, header, least)
+    if array is None:
+        array = np.array(to_rgb(_loaded(image, header, data, least), header))
+    notes, turn = header.notes, header.orientation
     if orientation == "ignore":
         turn, notes = 1, tuple(n for n in notes if n != "IMG_ORIENTATION")
     return DecodedImage(upright(array, turn), notes, turn)
@@ -233,7 +236,8 @@ def _same_shape(a: Size, b: Size) -> bool:
 def _read_file(path: str | os.PathLike[str]) -> bytes:
     try:
         check_regular(path)
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:  # noqa: PTH123 - a Path takes as long as the reading
+            return file.read()
     except ImageDecodeError:
         raise
     except (OSError, ValueError) as error:
@@ -246,7 +250,6 @@ def load_raster(
     *,
     max_pixels: int = MAX_PIXELS,
     scale16: bool = False,
-    least: Size | None = None,
 ) -> tuple[Image.Image, Header]:
     """A file's bytes as Pillow's image, decoded to the last row, and their header, which tells the stored size.
 
@@ -254,12 +257,22 @@ def load_raster(
         ConfigError: Pillow is set to pass half a picture as a whole one.
         ImageDecodeError: As for `read_image`.
     """
+    image, header = _opened(data, name, max_pixels=max_pixels, scale16=scale16)
+    return _loaded(image, header, data, None), header
+
+
+def _opened(data: bytes, name: str | os.PathLike[str], *, max_pixels: int, scale16: bool) -> tuple[Image.Image, Header]:
+    """Pillow's image before its pixels are decoded."""
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise ConfigError(
             "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set in this process, so that half a picture would pass as a whole "
             "one; set it to False."
         )
-    image, header = open_image(io.BytesIO(data), name, max_pixels=max_pixels, scale16=scale16)
+    return open_image(io.BytesIO(data), name, max_pixels=max_pixels, scale16=scale16)
+
+
+def _loaded(image: Image.Image, header: Header, data: bytes, least: Size | None) -> Image.Image:
+    """The same, decoded to the last row."""
     try:
         if least is not None and header.format == "JPEG":
             image.draft(None, least if header.orientation >= 5 else least[::-1])
@@ -270,7 +283,7 @@ def load_raster(
         image = image.transpose(_BACK[header.orientation])  # TIFF alone is turned upright by Pillow as it is decoded
     if header.format == "PNG" and (chunk := damaged_chunk(data)) not in ("", "end"):
         raise damaged("PNG", ValueError(f"the checksum of its {chunk} chunk is wrong"))
-    return image, header
+    return image
 
 
 def to_rgb(image: Image.Image, header: Header) -> Image.Image:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skinzoo.datasets.base import ByteArray, IntArray, ReducingSource, SkinDataset, Source, StrArray
+from skinzoo.datasets.base import ByteArray, IntArray, ReducingSource, SkinDataset, Source, StrArray, ViewingSource
 from skinzoo.datasets.filesource import FileSource
 from skinzoo.datasets.ids import canonical_id
 
@@ -58,6 +58,11 @@ class CombinedSource:
         if isinstance(source, ReducingSource):
             return source.read_reduced(own, own_mask, id, least)
         return source.read(own, own_mask, id)
+
+    def view(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:
+        """The same, read-only and without a copy where the collection can."""
+        source, own, own_mask = self._find(image, mask)
+        return source.view(own, own_mask, id) if isinstance(source, ViewingSource) else source.read(own, own_mask, id)
 
     def _find(self, image: str, mask: str) -> tuple[Source, str, str]:
         number, _, key = image.partition(":")

@@ -8,20 +8,23 @@ augmented anew: its key then holds the number of an epoch that is never reached.
 
 from __future__ import annotations
 
+import inspect
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skinzoo.datasets.base import IntArray, SkinDataset
+from skinzoo.datasets.collating import EncodeMetadata as EncodeMetadata
+from skinzoo.datasets.collating import Rows
+from skinzoo.datasets.collating import collate as collate
 from skinzoo.errors import ConfigError, EmptyLoaderError
-from skinzoo.types import IGNORE_INDEX, NO_MASK, Batch, Sample
+from skinzoo.types import Batch, Sample
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.utils.data import DataLoader
 
 
@@ -33,12 +36,14 @@ _AGAIN = 2**32
 """Added to the epoch of a key for each time that its sample was drawn before in the same epoch."""
 
 
-EncodeMetadata: TypeAlias = "Callable[[Sequence[Mapping[str, Any]]], Tensor]"
-"""Rows of metadata to a float tensor (N, F), as a model's `metadata_encoder` does it."""
-
-
 class SampleTransform(Protocol):
-    """What turns a sample's arrays into tensors; must give the same result for the same epoch and index."""
+    """What turns a sample's arrays into tensors; must give the same result for the same epoch and index.
+
+    Three things that it may have besides save time, as `skinzoo.transforms.Transform` does: an attribute `least`
+    (height, width) asks for pictures no larger than it needs, see `SkinDataset.sample`; `takes_views = True` promises
+    not to write to the arrays that it is given; and a keyword `out` takes memory, uint8 (H, W, 3), to write the
+    picture to, or None.
+    """
 
     def __call__(self, sample: Sample, *, epoch: int, index: int) -> Sample:
         """The sample with a float image (3, H, W) and, if it has one, a float mask (1, H, W)."""
@@ -186,75 +191,44 @@ def _is_whole(value: object) -> bool:
 class TransformedView:
     """A dataset seen through a transform, indexed by the sampler's keys.
 
-    A transform with an attribute `least` (height, width) is given pictures no larger than it needs, where that is
-    cheaper; see `SkinDataset.sample`.
+    Args:
+        dataset: The samples.
+        transform: See `SampleTransform` for what it may ask for.
+        pinned: Gather batches in page-locked memory, where this process makes them itself.
     """
 
-    def __init__(self, dataset: SkinDataset, transform: SampleTransform) -> None:
+    def __init__(self, dataset: SkinDataset, transform: SampleTransform, *, pinned: bool = False) -> None:
         self.dataset = dataset
         self.transform = transform
+        self.pinned = pinned
+        self._takes_out = _has_parameter(transform, "out")
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, key: Key) -> Sample:
+        return self._make(key, None)
+
+    def __getitems__(self, keys: Sequence[Key]) -> Rows:
+        """The samples of a batch, gathered as they are made; PyTorch asks for them by this name."""
+        rows = Rows(len(keys), pinned=self.pinned)
+        for key in keys:
+            rows.add(self._make(key, rows.next_picture))
+        return rows
+
+    def _make(self, key: Key, out: NDArray[np.uint8] | None) -> Sample:
         epoch, index = key
-        sample = self.dataset.sample(index, least=getattr(self.transform, "least", None))
-        return self.transform(sample, epoch=epoch, index=index)
+        least = getattr(self.transform, "least", None)
+        sample = self.dataset.sample(index, least=least, views=getattr(self.transform, "takes_views", False))
+        own = {"out": out} if self._takes_out else {}
+        return self.transform(sample, epoch=epoch, index=index, **own)
 
 
-def collate(samples: Sequence[Sample], metadata: EncodeMetadata | None = None) -> Batch:
-    """Stack transformed samples.
-
-    Args:
-        samples: At least one.
-        metadata: Encodes their metadata; None to leave it out.
-
-    Raises:
-        ConfigError: An image is not a tensor, or the tensors differ in size.
-    """
-    import torch
-
-    images = [_tensor(s, "image") for s in samples]
-    masks = [None if s.mask is None else _tensor(s, "mask") for s in samples]
-    stacked = _stack(samples, images, "image")
-    found = [m for m in masks if m is not None]
-    if not found:
-        together = None
-    else:
-        missing = torch.full_like(found[0], torch.nan if found[0].is_floating_point() else NO_MASK)
-        together = _stack(samples, [missing if m is None else m for m in masks], "mask")
-    labels = torch.tensor([IGNORE_INDEX if s.label is None else s.label for s in samples], dtype=torch.int64)
-    encoded = None if metadata is None else metadata([s.metadata for s in samples])
-    return Batch(stacked, labels, together, [s.id for s in samples], metadata=encoded)
-
-
-def _tensor(sample: Sample, what: str) -> Tensor:
-    import torch
-
-    value = getattr(sample, what)
-    if not isinstance(value, torch.Tensor):
-        raise ConfigError(
-            f"{sample.id}: the transform returned the {what} as {type(value).__name__}; a tensor is expected, as "
-            "skinzoo.transforms.Transform makes it."
-        )
-    return value
-
-
-def _stack(samples: Sequence[Sample], tensors: Sequence[Tensor], what: str) -> Tensor:
-    import torch
-
-    for sample, tensor in zip(samples, tensors, strict=True):
-        if tensor.shape != tensors[0].shape:
-            raise ConfigError(
-                f"{what}s of one batch differ in size: {samples[0].id} {tuple(tensors[0].shape)}, {sample.id} "
-                f"{tuple(tensor.shape)}; the transform must bring all to one size."
-            )
-    if (
-        tensors[0].ndim == 3 and tensors[0].stride(0) == 1
-    ):  # bytes as they lie in a picture; channels-last costs nothing
-        return torch.stack([tensor.permute(1, 2, 0) for tensor in tensors]).permute(0, 3, 1, 2)
-    return torch.stack(list(tensors))
+def _has_parameter(function: Callable[..., Any], name: str) -> bool:
+    try:
+        return name in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # of some functions written in C
+        return False
 
 
 def _outlive_signals(_worker: int) -> None:
@@ -329,7 +303,7 @@ def make_loader(
         weights=weights,
     )
     return DataLoader(
-        TransformedView(dataset, transform),  # type: ignore[arg-type]
+        TransformedView(dataset, transform, pinned=pin_memory and torch.cuda.is_available()),  # type: ignore[arg-type]
         batch_sampler=sampler,
         collate_fn=partial(collate, metadata=metadata),
         num_workers=num_workers,

@@ -45,6 +45,11 @@ class MemmapSource:
         Raises:
             DataError: The folder is gone or damaged, or it has no such picture (code `CACHE_BAD`).
         """
+        picture, found = self.view(image, mask, id)
+        return np.array(picture), None if found is None else np.array(found)
+
+    def view(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:
+        """What `read` gives, as read-only views of the arrays."""
         picture = self._take(IMAGES, image, id)
         return picture, self._take(MASKS, mask, id) if mask else None
 
@@ -56,7 +61,7 @@ class MemmapSource:
             raise DataError(
                 f"{id}: {position!r} is no row of {name} in {self.folder}, which has {len(array)}.", "CACHE_BAD"
             )
-        return np.array(array[int(position)])
+        return np.asarray(array[int(position)])  # no longer a memmap, whose every slice costs microseconds
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "_arrays": {}}

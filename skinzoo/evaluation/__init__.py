@@ -1,11 +1,12 @@
 """Evaluation: one pass, metrics with intervals, predictions, comparisons, and a report to read."""
 
+from skinzoo.evaluation.answers import Prediction
 from skinzoo.evaluation.calibrating import CalibrationResult, calibrate, choose_operating_points
 from skinzoo.evaluation.comparison import Comparison, compare
 from skinzoo.evaluation.external import CrossReport, evaluate_across
 from skinzoo.evaluation.measurements import Measurements, measure_lesion
 from skinzoo.evaluation.overlap import Overlap, check_overlap
-from skinzoo.evaluation.prediction import Prediction, Predictions, predict, predict_all
+from skinzoo.evaluation.prediction import Predictions, predict, predict_all
 from skinzoo.evaluation.ranking import Ranking, rank_unlabelled
 from skinzoo.evaluation.recording import record_training
 from skinzoo.evaluation.report import Report, Resampling

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skinzoo.datasets import SkinDataset, make_loader, split_indices
+from skinzoo.datasets import SkinDataset, split_indices
 from skinzoo.errors import ConfigError, SplitError
+from skinzoo.evaluation.batching import BatchSize, fitting_batch_size
 from skinzoo.evaluation.engines import forward_of
-from skinzoo.evaluation.inference import Outcome, collect
+from skinzoo.evaluation.inference import Outcome, collect, evaluation_loader
 from skinzoo.evaluation.scaling import fit_temperature, fit_vector
 from skinzoo.evaluation.scoring import check_dataset
 from skinzoo.metrics.calibration import calibration_metrics
@@ -23,7 +24,6 @@ from skinzoo.metrics.operating import Rule, best_threshold, checked_rule
 from skinzoo.metrics.selective import abstention_threshold, risk_coverage_curve
 from skinzoo.models import Calibration, OperatingPoints, SkinModel
 from skinzoo.registry import did_you_mean
-from skinzoo.transforms import Transform
 from skinzoo.types import IGNORE_INDEX
 
 Method = Literal["temperature", "vector"]
@@ -85,7 +85,7 @@ def calibrate(
     dataset: SkinDataset,
     *,
     method: Method = "temperature",
-    batch_size: int = 32,
+    batch_size: BatchSize = "auto",
     num_workers: int = 0,
 ) -> CalibrationResult:
     """Fit `model.calibration` on a validation part, so that its probabilities mean what they say.
@@ -99,7 +99,7 @@ def calibrate(
         dataset: Labelled images in the model's classes, 20 or more.
         method: `"temperature"`, one number that keeps the predicted classes; or `"vector"`, a scale and a bias for each
             class, which needs 10 images a class and may change the predicted classes.
-        batch_size: Images at a time.
+        batch_size: Images at a time; `"auto"` for as many as fit into memory, as for `predict`.
         num_workers: Processes that load data.
 
     Raises:
@@ -135,7 +135,7 @@ def choose_operating_points(
     malignant_rule: Rule | None = ("sensitivity", 0.95),
     max_risk: float | None = None,
     coverage: float | None = None,
-    batch_size: int = 32,
+    batch_size: BatchSize = "auto",
     num_workers: int = 0,
 ) -> OperatingPoints:
     """Choose `model.operating_points` on a validation part: where a probability becomes a decision.
@@ -151,7 +151,7 @@ def choose_operating_points(
         malignant_rule: For the summed probability of the label space's malignant classes; None for no threshold.
         max_risk: Leave the least confident images to a human until at most this share of the other answers is wrong.
         coverage: Or leave as many to a human as still answers this share of the images. Without either, none is left.
-        batch_size: Images at a time.
+        batch_size: Images at a time; `"auto"` for as many as fit into memory, as for `predict`.
         num_workers: Processes that load data.
 
     Raises:
@@ -192,21 +192,17 @@ def choose_operating_points(
     return model.operating_points
 
 
-def _answers(model: SkinModel, dataset: SkinDataset, *, batch_size: int, num_workers: int) -> Outcome:
+def _answers(model: SkinModel, dataset: SkinDataset, *, batch_size: BatchSize, num_workers: int) -> Outcome:
     """What the model says about images that it may be tuned on."""
     if not model.task.has_labels:
         raise ConfigError(f"{model.config.architecture} predicts no class, so there is no probability to calibrate.")
     check_dataset(model, dataset)
     if len(dataset) and not dataset.has_labels:
         raise ConfigError(f"{dataset.name} has no class labels; calibration and thresholds need them.")
-    loader = make_loader(
-        dataset,
-        Transform(model.input_spec),
-        batch_size=batch_size,
-        num_workers=num_workers,
-        metadata=model.metadata_encoder,
-    )
-    return collect(model, loader, device=model.device, forward=forward_of(model, "auto", len(dataset)))
+    forward = forward_of(model, "auto", len(dataset))
+    size = fitting_batch_size(model, batch_size, len(dataset), forward)
+    loader = evaluation_loader(model, dataset, batch_size=size, num_workers=num_workers)
+    return collect(model, loader, device=model.device, forward=forward)
 
 
 def _cross_fitted(

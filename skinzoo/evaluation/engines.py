@@ -12,7 +12,7 @@ from skinzoo.types import ModelOutput
 Engine = Literal["auto", "plain", "fused", "onnx"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 Forward = Callable[..., ModelOutput]
-"""Takes what `model.inputs(batch)` gives, in evaluation mode and under `no_grad`."""
+"""Takes what `model.inputs(batch)` gives, in evaluation mode, under `no_grad` or in inference mode."""
 MIN_PICTURES = 16
 """With fewer, making a copy takes longer than it saves."""
 

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from skinzoo.devices import move
 from skinzoo.errors import ConfigError
 from skinzoo.models import SkinModel, evaluation_mode, require_finite
+from skinzoo.transforms import feed
 from skinzoo.types import Batch
 
 
@@ -43,7 +43,7 @@ def penultimate_features(model: SkinModel, loader: Iterable[Batch]) -> NDArray[n
     try:
         with evaluation_mode(model), torch.no_grad():
             for batch in loader:
-                require_finite(model(*model.inputs(move(batch, model.device))))
+                require_finite(model(*model.inputs(feed(batch, model.input_spec, model.device))))
     finally:
         handle.remove()
     return np.concatenate(found) if found else np.zeros((0, layers[-1].in_features), np.float32)

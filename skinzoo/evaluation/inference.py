@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
-from skinzoo.devices import move
+from skinzoo.datasets import SkinDataset, make_loader
+from skinzoo.evaluation.batching import sparing
 from skinzoo.evaluation.engines import Forward
 from skinzoo.losses import MultiTaskLoss
 from skinzoo.metrics import (
@@ -22,6 +25,8 @@ from skinzoo.metrics import (
     segmentation_metrics,
 )
 from skinzoo.models import SkinModel, evaluation_mode, require_finite
+from skinzoo.transforms import Transform
+from skinzoo.transforms.prefetching import Prefetch
 from skinzoo.types import Batch, Task
 
 
@@ -101,6 +106,20 @@ def metric_names(task: Task) -> list[str]:
     return names
 
 
+def evaluation_loader(
+    model: SkinModel, dataset: SkinDataset, *, batch_size: int, num_workers: int = 0
+) -> DataLoader[Batch]:
+    """Batches of a collection in its order, as bytes, for a model where it is."""
+    return make_loader(
+        dataset,
+        Transform(model.input_spec, output="uint8"),
+        batch_size=batch_size,
+        num_workers=num_workers,
+        pin_memory=model.device.type == "cuda",
+        metadata=model.metadata_encoder,
+    )
+
+
 def collect(
     model: SkinModel,
     loader: Iterable[Batch],
@@ -109,40 +128,49 @@ def collect(
     device: torch.device | str = "cpu",
     forward: Forward | None = None,
 ) -> Outcome:
-    """Run a model over a loader, in evaluation mode and without gradients; its mode is put back afterwards.
+    """Run a model over a loader, in evaluation mode and in inference mode; its mode is put back afterwards.
+
+    A model of one's own that keeps a tensor which it made in `forward` cannot train with it later: PyTorch refuses such
+    a tensor by name. Make it in the constructor, or under `torch.inference_mode(False)`.
 
     Args:
         model: The model, on `device`.
-        loader: Batches.
+        loader: Batches of floats, or of bytes as `Transform(model.input_spec, output="uint8")` leaves them, which are
+            normalised on the device; on the CPU to the same bits.
         loss: To measure too.
         device: Where to compute.
         forward: What to call in place of the model, as `forward_of` makes it; None for the model.
 
     Raises:
         DivergedError: The model gives values that are not finite.
+        OutOfMemoryError: There is too little memory for a single picture.
     """
     ids: list[str] = []
     columns: dict[str, list[NDArray[Any]]] = defaultdict(list)
     sums: dict[str, tuple[float, float]] = {}
     run = model if forward is None else forward
-    with evaluation_mode(model), torch.no_grad():
-        for batch in loader:
-            batch = move(batch, torch.device(device))
-            output = run(*model.inputs(batch))
-            require_finite(output)
-            columns["labels"].append(batch.labels.cpu().numpy())
-            if output.logits is not None:
-                columns["logits"].append(output.logits.double().cpu().numpy())
-                columns["probabilities"].append(model.probabilities(output.logits).cpu().numpy())
-            if output.mask_logits is not None and batch.masks is not None:
-                rows = torch.nonzero(~batch.masks.flatten(1).isnan().any(1)).flatten()
-                columns["mask_rows"].append(rows.cpu().numpy() + len(ids))
-                columns["mask_counts"].append(_overlap(output.mask_logits[rows], batch.masks[rows]))
-            if loss is not None:
-                values = loss(output, batch)
-                for name, mass in loss.mass(batch).items():
-                    total, before = sums.get(name, (0.0, 0.0))
-                    sums[name] = (total + float(values[name]) * float(mass), before + float(mass))
+    batches = Prefetch(loader, model.input_spec, torch.device(device), channels_last=_is_channels_last(run))
+    run = sparing(run)  # after the look at its weights
+    with evaluation_mode(model), closing(batches):
+        for host, batch in batches:
+            with torch.inference_mode():
+                output = run(*model.inputs(batch))
+            batches.start()  # before the answers are waited for
+            with torch.inference_mode():
+                require_finite(output)
+                columns["labels"].append(host.labels.cpu().numpy())
+                if output.logits is not None:
+                    columns["logits"].append(output.logits.double().cpu().numpy())
+                    columns["probabilities"].append(model.probabilities(output.logits).cpu().numpy())
+                if output.mask_logits is not None and batch.masks is not None:
+                    rows = torch.nonzero(~batch.masks.flatten(1).isnan().any(1)).flatten()
+                    columns["mask_rows"].append(rows.cpu().numpy() + len(ids))
+                    columns["mask_counts"].append(_overlap(output.mask_logits[rows], batch.masks[rows]))
+                if loss is not None:
+                    values = loss(output, batch)
+                    for name, mass in loss.mass(batch).items():
+                        total, before = sums.get(name, (0.0, 0.0))
+                        sums[name] = (total + float(values[name]) * float(mass), before + float(mass))
             ids += batch.ids
     classes = model.label_space.classes if model.label_space else ()
     return Outcome(
@@ -155,6 +183,14 @@ def collect(
         loss_sums=sums,
         loss=Outcome.combined(sums, loss),
         classes=classes,
+    )
+
+
+def _is_channels_last(run: Forward) -> bool:
+    """True for a network with weights of convolutions in channels-last memory; pictures had better lie likewise."""
+    weights = run.parameters() if isinstance(run, nn.Module) else ()
+    return any(
+        w.ndim == 4 and not w.is_contiguous() and w.is_contiguous(memory_format=torch.channels_last) for w in weights
     )
 
 

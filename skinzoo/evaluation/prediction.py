@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from skinzoo.datasets.loading import collate
 from skinzoo.devices import move
-from skinzoo.errors import ConfigError
+from skinzoo.evaluation.answers import Prediction
+from skinzoo.evaluation.batching import BatchSize, Pieces, check_batch_size, fitting_batch_size, sparing
 from skinzoo.evaluation.engines import MIN_PICTURES, Engine, Forward, check_engine, forward_of
-from skinzoo.evaluation.measurements import Measurements, measure_lesion
-from skinzoo.html import DISCLAIMER
+from skinzoo.evaluation.measurements import measure_lesion
 from skinzoo.inputs import PictureLike, Unreadable, find_pictures, readable, with_metadata
-from skinzoo.models import OperatingPoints, SkinModel, evaluation_mode, require_finite
-from skinzoo.taxonomy import LabelSpace
+from skinzoo.models import SkinModel, evaluation_mode, require_finite
 from skinzoo.transforms import Transform, restore
 from skinzoo.types import Sample
 
@@ -29,113 +26,14 @@ if TYPE_CHECKING:
     from skinzoo.explain import Explanation
 
 
+_HELD = 2**28
+"""Bytes of pictures, as they were read, that make a batch without regard to their number."""
+_EXPLAINED = 16
+"""Pictures whose heatmaps are drawn at a time at most: gradients take memory that was not measured."""
+
+
 class UnreadableWarning(UserWarning):
     """Some pictures could not be read; the others have their predictions."""
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a model says about one picture; `print` it.
-
-    Attributes:
-        id: File name without its ending (in a folder with the path below it), the path in an archive, the sample's id,
-            or `array_<number>`.
-        probabilities: By class code, summing to 1, calibrated if the model is; empty from a model that only segments.
-        mask_probability: Probability of lesion at each pixel, float32 (H, W) of the picture's own size; None from a
-            model that only classifies.
-        measurements: Of the lesion that the mask shows; None without a mask, or where they were not asked for.
-        heatmap: What speaks for the predicted class (Grad-CAM); None where it was not asked for.
-        label_space: Names of the classes; None from a model that only segments.
-        operating_points: Where the model's decisions are drawn; None for nowhere in particular.
-        calibrated: True if the probabilities were calibrated.
-    """
-
-    id: str
-    probabilities: dict[str, float]
-    mask_probability: NDArray[np.float32] | None = None
-    measurements: Measurements | None = None
-    heatmap: Explanation | None = None
-    label_space: LabelSpace | None = field(default=None, repr=False)
-    operating_points: OperatingPoints | None = field(default=None, repr=False)
-    calibrated: bool = False
-
-    @property
-    def label(self) -> str | None:
-        """The most probable class; None from a model that only segments."""
-        return max(self.probabilities, key=self.probabilities.__getitem__) if self.probabilities else None
-
-    @property
-    def probability(self) -> float:
-        """The probability of `label`; NaN from a model that only segments."""
-        return max(self.probabilities.values(), default=math.nan)
-
-    @property
-    def malignancy(self) -> float:
-        """The summed probability of the malignant classes; NaN where the label space does not tell which they are."""
-        malignant = self.label_space.malignant if self.label_space is not None else frozenset()
-        if not malignant or len(malignant) == len(self.probabilities):
-            return math.nan
-        members = [probability for code, probability in self.probabilities.items() if code in malignant]
-        return min(float(np.sum(members)), 1.0)
-
-    @property
-    def suspicious(self) -> bool | None:
-        """True if `malignancy` reaches the model's operating point; None where there is none."""
-        threshold = None if self.operating_points is None else self.operating_points.malignant
-        return None if threshold is None or math.isnan(self.malignancy) else self.malignancy >= threshold
-
-    @property
-    def above_threshold(self) -> tuple[str, ...]:
-        """The classes whose probability reaches the model's own threshold for them; empty where there are none."""
-        thresholds = {} if self.operating_points is None else self.operating_points.per_class
-        return tuple(code for code, p in self.probabilities.items() if code in thresholds and p >= thresholds[code])
-
-    @property
-    def abstains(self) -> bool:
-        """True if the model is so unsure that its operating points leave the picture to a human."""
-        threshold = None if self.operating_points is None else self.operating_points.abstain_below
-        return threshold is not None and self.probability < threshold
-
-    @property
-    def mask(self) -> NDArray[np.uint8] | None:
-        """Lesion mask of 0 and 1 (probability above 0.5), uint8 (H, W)."""
-        return None if self.mask_probability is None else (self.mask_probability > 0.5).astype(np.uint8)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, with the lesion's measures instead of the mask; undefined values are None."""
-        values: dict[str, Any] = {"id": self.id, "label": self.label, "probabilities": self.probabilities}
-        if self.probabilities:
-            malignancy = self.malignancy
-            values |= {
-                "calibrated": self.calibrated,
-                "malignancy": None if math.isnan(malignancy) else malignancy,
-                "suspicious": self.suspicious,
-                "above_threshold": list(self.above_threshold),
-                "abstains": self.abstains,
-            }
-        if self.mask is not None:
-            values["lesion_share"] = float(self.mask.mean())
-        if self.measurements is not None:
-            measured = self.measurements.to_dict()
-            values["measurements"] = {k: None if v != v else v for k, v in measured.items()}
-        return values
-
-    def __str__(self) -> str:
-        lines = [self.id]
-        titles = {code: self.label_space.title(code) if self.label_space else code for code in self.probabilities}
-        width = max((len(title) for title in titles.values()), default=0)
-        for code, probability in sorted(self.probabilities.items(), key=lambda item: -item[1]):
-            lines.append(f"  {titles[code]:<{width}}  {probability:6.1%}  {'#' * round(30 * probability)}".rstrip())
-        if self.probabilities:
-            lines.append(f"  probabilities are {'' if self.calibrated else 'not '}calibrated")
-        if not math.isnan(self.malignancy):
-            verdict = {None: "", True: ": above the operating point", False: ": below the operating point"}
-            lines.append(f"  malignant classes together {self.malignancy:.1%}{verdict[self.suspicious]}")
-        if self.abstains:
-            lines.append("  the model is unsure and leaves this picture to a human")
-        if self.measurements is not None:
-            lines.append(f"  lesion: {self.measurements}")
-        return "\n".join([*lines, f"  {DISCLAIMER}"])
 
 
 class Predictions(Iterator[Prediction]):
@@ -158,7 +56,7 @@ def predict(
     inputs: PictureLike | Iterable[PictureLike],
     *,
     metadata: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
-    batch_size: int = 32,
+    batch_size: BatchSize = "auto",
     measure: bool = True,
     heatmaps: bool = False,
     engine: Engine = "auto",
@@ -175,7 +73,8 @@ def predict(
         metadata: For a model that takes it, such as `{"age": 45, "sex": "female"}`: one mapping for all pictures, or a
             list with one a picture. Default: what a `Sample` brings along, and nothing for other pictures. What is
             not given, and a category that the model does not know, counts as missing.
-        batch_size: Pictures at a time.
+        batch_size: Pictures at a time; `"auto"` for as many as fit into half of the memory that is free, at most 32 on
+            the CPU and 256 on a GPU. If memory is too small all the same, there is a warning and they are halved.
         measure: Measure the lesion that the mask shows; some milliseconds a picture.
         heatmaps: Add a Grad-CAM heatmap of the predicted class; about one more forward pass.
         engine: What computes the answers. `"plain"` for the model itself; `"fused"` for a private copy with BatchNorm
@@ -192,6 +91,7 @@ def predict(
         ImageDecodeError: The only picture is not a usable image; the message names it.
         ConfigError: Something is no picture, or an array is not uint8 RGB; or the metadata is not what the model takes.
         DivergedError: The model gives values that are not finite.
+        OutOfMemoryError: There is too little memory for a single picture.
         MissingDependencyError: `engine="onnx"` without the extra `onnx`.
 
     Examples:
@@ -201,15 +101,16 @@ def predict(
           ...
     """
     check_engine(engine)
+    check_batch_size(batch_size)
     pictures = find_pictures(inputs)
     first = list(islice(pictures, MIN_PICTURES))
     forward = forward_of(model, engine, len(first))
+    answers = partial(predictions_of, model, forward, measure=measure, heatmaps=heatmaps)
     if len(first) < 2:
-        samples = with_metadata(model, first, metadata)
-        return list(predictions_of(model, forward, samples, batch_size, measure=measure, heatmaps=heatmaps))
+        return list(answers(with_metadata(model, first, metadata), batch_size, len(first)))
     failed: list[Unreadable] = []
     samples = readable(model, chain(first, pictures), failed, metadata)
-    found = list(predictions_of(model, forward, samples, batch_size, measure=measure, heatmaps=heatmaps))
+    found = list(answers(samples, batch_size, len(first)))
     if failed:
         shown = "; ".join(f"{f.id} ({f.reason})" for f in failed[:5])
         warnings.warn(
@@ -226,7 +127,7 @@ def predict_all(
     inputs: PictureLike | Iterable[PictureLike],
     *,
     metadata: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
-    batch_size: int = 32,
+    batch_size: BatchSize = "auto",
     measure: bool = True,
     heatmaps: bool = False,
     engine: Engine = "auto",
@@ -244,15 +145,17 @@ def predict_all(
         []
     """
     check_engine(engine)
+    check_batch_size(batch_size)
     failed: list[Unreadable] = []
 
     def found() -> Iterator[Prediction]:
         pictures = find_pictures(inputs)
         first = list(islice(pictures, MIN_PICTURES))
         forward = forward_of(model, engine, len(first))
+        count = len(first)
         samples = readable(model, chain(first, pictures), failed, metadata)
         del first  # the chain lets go of each picture
-        yield from predictions_of(model, forward, samples, batch_size, measure=measure, heatmaps=heatmaps)
+        yield from predictions_of(model, forward, samples, batch_size, count, measure=measure, heatmaps=heatmaps)
 
     return Predictions(found(), failed)
 
@@ -261,21 +164,45 @@ def predictions_of(
     model: SkinModel,
     forward: Forward,
     samples: Iterator[Sample],
-    batch_size: int,
+    batch_size: BatchSize,
+    num_pictures: int | None = None,
     *,
     measure: bool,
     heatmaps: bool,
 ) -> Iterator[Prediction]:
-    """Predictions for samples, made batch by batch by what is called in place of the model; see `predict`."""
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ConfigError(f"batch_size must be a positive whole number, got {batch_size!r}.")
+    """Predictions for samples, made batch by batch by what is called in place of the model; see `predict`.
+
+    With `batch_size="auto"`, a batch is also no larger than 256 MiB of pictures as they were read.
+    """
+    size = fitting_batch_size(model, batch_size, num_pictures, forward)
+    automatic = batch_size == "auto"
     transform = Transform(model.input_spec)
-    while group := list(islice(samples, batch_size)):
-        yield from _of_batch(model, forward, group, transform, measure, heatmaps)
+    forward = sparing(forward)
+    drawing = Pieces(_EXPLAINED if automatic else None) if heatmaps else None
+    for group in _groups(samples, size, _HELD if automatic else None):
+        yield from _of_batch(model, forward, group, transform, measure, drawing)
+
+
+def _groups(samples: Iterator[Sample], size: int, most_bytes: int | None) -> Iterator[list[Sample]]:
+    group: list[Sample] = []
+    held = 0
+    for sample in samples:
+        group.append(sample)
+        held += np.asarray(sample.image).nbytes
+        if len(group) == size or (most_bytes is not None and held >= most_bytes):
+            yield group
+            group, held = [], 0
+    if group:
+        yield group
 
 
 def _of_batch(
-    model: SkinModel, forward: Forward, group: list[Sample], transform: Transform, measure: bool, heatmaps: bool
+    model: SkinModel,
+    forward: Forward,
+    group: list[Sample],
+    transform: Transform,
+    measure: bool,
+    drawing: Pieces | None,
 ) -> Iterator[Prediction]:
     batch = collate([transform(sample) for sample in group], model.metadata_encoder)
     with evaluation_mode(model), torch.no_grad():
@@ -284,7 +211,7 @@ def _of_batch(
     classes = model.label_space.classes if model.label_space else ()
     probabilities = model.probabilities(output.logits).tolist() if output.logits is not None else None
     masks = output.mask_logits.sigmoid()[:, 0].float().cpu().numpy() if output.mask_logits is not None else None
-    explanations = _heatmaps(model, group) if heatmaps else [None] * len(group)
+    explanations = [None] * len(group) if drawing is None else _heatmaps(model, group, drawing)
     for i, sample in enumerate(group):
         image = np.asarray(sample.image)
         mask = None if masks is None else restore(masks[i], image.shape[:2], model.input_spec)
@@ -300,7 +227,10 @@ def _of_batch(
         )
 
 
-def _heatmaps(model: SkinModel, group: list[Sample]) -> list[Explanation | None]:
+def _heatmaps(model: SkinModel, group: list[Sample], drawing: Pieces) -> Sequence[Explanation | None]:
     from skinzoo.explain import explain_all
 
-    return [*explain_all(model, group, batch_size=len(group))]
+    def draw(part: slice) -> list[Explanation]:
+        return [*explain_all(model, group[part], batch_size=len(group[part]))]
+
+    return [explanation for piece in drawing.run(draw, len(group), model.device) for explanation in piece]

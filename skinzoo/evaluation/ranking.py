@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,15 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skinzoo.datasets import SkinDataset, make_loader
+from skinzoo.datasets import SkinDataset
 from skinzoo.devices import pick_device
 from skinzoo.errors import ConfigError
+from skinzoo.evaluation.batching import BatchSize, check_batch_size, fitting_batch_size
+from skinzoo.evaluation.engines import Engine, check_engine, forward_of
 from skinzoo.evaluation.features import penultimate_features
-from skinzoo.evaluation.inference import collect
+from skinzoo.evaluation.inference import collect, evaluation_loader
 from skinzoo.files import write_csv
 from skinzoo.models import SkinModel
 from skinzoo.registry import did_you_mean
-from skinzoo.transforms import Transform
 
 Strategy = Literal["entropy", "margin", "least_confidence", "diversity"]
 _STRATEGIES = get_args(Strategy)
@@ -64,9 +66,10 @@ def rank_unlabelled(
     *,
     n: int | None = None,
     labelled: SkinDataset | None = None,
-    batch_size: int = 32,
+    batch_size: BatchSize = "auto",
     num_workers: int = 0,
     device: torch.device | str | None = None,
+    engine: Engine = "auto",
 ) -> Ranking:
     """Rank a collection by how much a label of each picture should teach the model.
 
@@ -83,9 +86,10 @@ def rank_unlabelled(
         n: How many at most; None for all. `"diversity"` takes a pass over all features for each.
         labelled: For `"diversity"`: what is labelled already. Without it the first picture is the one nearest to the
             mean.
-        batch_size: Samples at a time.
+        batch_size: Samples at a time; `"auto"` for as many as fit into memory, as for `predict`.
         num_workers: Processes that load data.
         device: Where to compute; None for where the model is.
+        engine: What computes the answers, as for `predict`; the features for `"diversity"` are the model's own.
 
     Raises:
         ConfigError: An unknown strategy, an `n` below 1, `labelled` for another strategy, or a model without classes.
@@ -95,6 +99,8 @@ def rank_unlabelled(
         >>> ranking = rank_unlabelled(model, pool, "margin", n=100)
         >>> to_label = pool.subset(ranking.rows)
     """
+    check_engine(engine)
+    check_batch_size(batch_size)
     if strategy not in _STRATEGIES:
         raise ConfigError(f"unknown strategy {strategy!r}; {did_you_mean(str(strategy), _STRATEGIES)}")
     if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1):
@@ -106,21 +112,16 @@ def rank_unlabelled(
     if device is not None:
         model.to(pick_device(device))
 
-    def loader_of(data: SkinDataset) -> torch.utils.data.DataLoader[object]:
-        return make_loader(
-            data,
-            Transform(model.input_spec),
-            batch_size=batch_size,
-            num_workers=num_workers,
-            metadata=model.metadata_encoder,
-        )
+    forward = model if strategy == "diversity" else forward_of(model, engine, len(dataset))
+    size = fitting_batch_size(model, batch_size, len(dataset), forward)
 
+    loader_of = partial(evaluation_loader, model, batch_size=size, num_workers=num_workers)
     if strategy == "diversity":
         features = penultimate_features(model, loader_of(dataset))
         known = None if labelled is None or not len(labelled) else penultimate_features(model, loader_of(labelled))
         rows, scores = k_centre_greedy(features, len(features) if n is None else int(n), known)
     else:
-        probabilities = collect(model, loader_of(dataset), device=model.device).probabilities
+        probabilities = collect(model, loader_of(dataset), device=model.device, forward=forward).probabilities
         assert probabilities is not None
         scores = uncertainty(probabilities, strategy)
         rows = np.argsort(-scores, kind="stable")[:n]

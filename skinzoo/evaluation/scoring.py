@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 import skinzoo
-from skinzoo.datasets import LeakageWarning, SkinDataset, make_loader
+from skinzoo.datasets import LeakageWarning, SkinDataset
 from skinzoo.datasets.loading import collate
 from skinzoo.devices import move, pick_device
 from skinzoo.errors import ConfigError, LabelError
+from skinzoo.evaluation.batching import BatchSize, check_batch_size, fitting_batch_size
 from skinzoo.evaluation.engines import Engine, check_engine, forward_of
-from skinzoo.evaluation.inference import Outcome, collect
+from skinzoo.evaluation.inference import Outcome, collect, evaluation_loader
 from skinzoo.evaluation.overlap import Overlap, check_overlap
 from skinzoo.evaluation.recording import split_hash
 from skinzoo.evaluation.report import Example, Report, Resampling
@@ -30,7 +31,7 @@ def evaluate(
     model: SkinModel,
     dataset: SkinDataset,
     *,
-    batch_size: int = 32,
+    batch_size: BatchSize = "auto",
     num_workers: int = 0,
     device: torch.device | str | None = None,
     examples: int = 6,
@@ -47,7 +48,7 @@ def evaluate(
     Args:
         model: Any model of the zoo.
         dataset: What to score it on, in the model's classes.
-        batch_size: Samples at a time.
+        batch_size: Samples at a time; `"auto"` for as many as fit into memory, as for `predict`.
         num_workers: Processes that load data.
         device: Where to compute; None for where the model is.
         examples: Pictures kept for the report: predictions over the range of Dice, and the most confident mistakes.
@@ -57,7 +58,7 @@ def evaluate(
             too, as sections of the report; takes as long as some thousand further pictures.
         resampling: How the report draws its intervals; None for 1,000 resamples.
         engine: What computes the answers that are scored, as for `predict`; the figures are those of the model within
-            rounding. Example pictures and `thorough` use the model itself.
+            rounding. So it is for the robustness in `thorough`; example pictures and heatmaps are the model's own.
 
     Raises:
         LeakageError: The model was trained on some of these images, or on others of the same lesions or patients.
@@ -66,17 +67,18 @@ def evaluate(
         ConfigError: The collection has neither labels nor masks that the model predicts.
     """
     check_engine(engine)
+    check_batch_size(batch_size)
     check_dataset(model, dataset)
     if not isinstance(examples, int) or examples < 0:
         raise ConfigError(f"examples must be a whole number of at least 0, got {examples!r}.")
     if device is not None:
         model.to(pick_device(device))
     overlap = check_overlap(model, dataset, allow=allow_overlap or dataset.exposure is not None)
+    forward = forward_of(model, engine, len(dataset))
+    batch_size = fitting_batch_size(model, batch_size, len(dataset), forward)
     transform = Transform(model.input_spec)
-    loader = make_loader(
-        dataset, transform, batch_size=batch_size, num_workers=num_workers, metadata=model.metadata_encoder
-    )
-    outcome = collect(model, loader, device=model.device, forward=forward_of(model, engine, len(dataset)))
+    loader = evaluation_loader(model, dataset, batch_size=batch_size, num_workers=num_workers)
+    outcome = collect(model, loader, device=model.device, forward=forward)
     report = Report(
         title=f"{model.config.architecture} on {dataset.name}",
         facts=_facts(model, dataset, outcome, overlap),
@@ -89,16 +91,18 @@ def evaluate(
         resampling=resampling or Resampling(),
     )
     if thorough:
-        _examine(report, model, dataset, batch_size, num_workers)
+        _examine(report, model, dataset, batch_size, num_workers, engine)
     return report
 
 
-def _examine(report: Report, model: SkinModel, dataset: SkinDataset, batch_size: int, num_workers: int) -> None:
+def _examine(
+    report: Report, model: SkinModel, dataset: SkinDataset, batch_size: int, num_workers: int, engine: Engine
+) -> None:
     """Attach what takes more than one pass."""
     from skinzoo.evaluation.robustness.suite import evaluate_robustness
     from skinzoo.explain import faithfulness
 
-    report.attach("Where the model looks", faithfulness(model, dataset, max_images=32, batch_size=batch_size))
+    report.attach("Where the model looks", faithfulness(model, dataset, max_images=32, batch_size=min(batch_size, 32)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeakageWarning)  # the report has said so
         report.attach(
@@ -111,6 +115,7 @@ def _examine(report: Report, model: SkinModel, dataset: SkinDataset, batch_size:
                 batch_size=batch_size,
                 num_workers=num_workers,
                 allow_overlap=True,
+                engine=engine,
             ),
         )
 
@@ -192,7 +197,7 @@ def _examples(
     chosen += [(row, "mistake", "") for row in _confident_mistakes(outcome, count)]
     examples = []
     for row, kind, remark in chosen:
-        sample = transform(dataset[row])
+        sample = transform(dataset.sample(row, least=transform.least))  # as it was scored
         batch = move(collate([sample], model.metadata_encoder), model.device)
         with evaluation_mode(model), torch.no_grad():
             output = model(*model.inputs(batch))

@@ -16,13 +16,16 @@ from tqdm import tqdm
 
 import skinzoo
 from skinzoo.errors import ConfigError
+from skinzoo.evaluation.answers import Prediction
+from skinzoo.evaluation.batching import BatchSize, check_batch_size
 from skinzoo.evaluation.engines import MIN_PICTURES, Engine, forward_of
 from skinzoo.evaluation.partfile import Kind, PartFile, pyarrow
-from skinzoo.evaluation.prediction import Prediction, predictions_of
+from skinzoo.evaluation.prediction import predictions_of
 from skinzoo.html import DISCLAIMER
 from skinzoo.inputs import PictureLike, Unreadable, find_pictures, readable
 from skinzoo.models import SkinModel
 
+_ROWS = 32
 _MEASURES: dict[str, Kind] = {
     "area": "integer",
     **dict.fromkeys(("diameter", "asymmetry", "border_irregularity", "solidity"), "number"),
@@ -61,7 +64,7 @@ def predict_table(
     path: str | os.PathLike[str],
     *,
     metadata: Mapping[str, Any] | None = None,
-    batch_size: int = 32,
+    batch_size: BatchSize = "auto",
     measure: bool = False,
     overwrite: bool = False,
     progress: bool = True,
@@ -77,7 +80,7 @@ def predict_table(
         inputs: As for `predict`.
         path: Ends in `.csv` or `.parquet` (which needs pyarrow).
         metadata: For a model that takes it: one mapping for all pictures.
-        batch_size: Pictures at a time.
+        batch_size: As for `predict`; a number is also how many rows are written at a time.
         measure: Add the lesion's measures; some milliseconds a picture.
         overwrite: Replace a table that is there, and begin anew.
         progress: Show a bar if this is a terminal.
@@ -89,6 +92,7 @@ def predict_table(
         MissingDependencyError: Parquet without pyarrow.
         DatasetNotFoundError: As for `predict`, as are the other errors.
     """
+    check_batch_size(batch_size)
     target = Path(path)
     if target.suffix.lower() not in (".csv", ".parquet"):
         raise ConfigError(f"{target} must end in .csv or .parquet.")
@@ -107,12 +111,13 @@ def predict_table(
     failed: list[Unreadable] = []
     pictures = (p for p in chain(first, found_pictures) if p.id not in done)
     samples = readable(model, pictures, failed, metadata)
-    found = predictions_of(model, forward, samples, batch_size, measure=measure, heatmaps=False)
+    found = predictions_of(model, forward, samples, batch_size, len(first), measure=measure, heatmaps=False)
+    rows = _ROWS if batch_size == "auto" else batch_size
     reported = 0
     try:
         with tqdm(unit=" pictures", initial=len(done), disable=None if progress else True, desc=target.name) as bar:
             while True:
-                group = list(islice(found, batch_size))
+                group = list(islice(found, rows))
                 missing = failed[reported:]
                 part.write([*(_row(p) for p in group), *({"id": f.id, "error": f.reason} for f in missing)])
                 bar.update(len(group) + len(missing))

@@ -8,7 +8,7 @@ from skinzoo.training.config import TrainConfig
 from skinzoo.training.recipes import Recipe, add_recipe
 from skinzoo.training.schedules import Schedule
 
-# AdamW, warm-up and cosine, a slower backbone, clipped gradients, and the moving average of the weights.
+# AdamW, warm-up and cosine, a slower backbone, clipped gradients, bf16 where possible, a moving average of the weights.
 _TRAIN: dict[str, Any] = {
     "lr": 1e-3,
     "backbone_lr_scale": 0.1,
@@ -16,6 +16,7 @@ _TRAIN: dict[str, Any] = {
     "schedule": Schedule("cosine", warmup=0.05, warmup_lr=1e-6, final_lr=1e-6),
     "clip_grad_norm": 1.0,
     "ema_decay": 0.999,
+    "precision": "auto",
     "augmentation": "dermoscopy",
 }
 _CLASSES: dict[str, Any] = {"class_weights": "effective", "label_smoothing": 0.1}

@@ -34,7 +34,8 @@ from skinzoo.training.seeding import seed_step
 from skinzoo.training.state import Progress, environment, identity
 from skinzoo.training.step import Stepper, below
 from skinzoo.training.stopwatch import Stopwatch
-from skinzoo.transforms import Transform, create_augmentation, feed
+from skinzoo.transforms import Transform, create_augmentation
+from skinzoo.transforms.prefetching import Fed, Prefetch
 from skinzoo.types import IGNORE_INDEX, NO_MASK, Batch
 
 if TYPE_CHECKING:
@@ -159,11 +160,11 @@ class Run:
         self._begin = time.monotonic() - progress.seconds
         with (
             tqdm(total=self.total, initial=progress.step, disable=quiet, unit="step", leave=False) as bar,
-            closing(self._batches()) as batches,
+            closing(self._fed()) as batches,
         ):
-            for batch in batches:
+            for fed in batches:
                 lr = self._rate(progress.step)
-                self._step(batch, lr)
+                self._step(fed, lr)
                 bar.update()
                 late = c.max_minutes is not None and self.engine.any(self._seconds() >= c.max_minutes * 60)
                 evaluates = progress.step % every == 0 or progress.step == self.total or late
@@ -180,6 +181,11 @@ class Run:
                     raise self.interrupts.leave(str(self.config.output_dir), progress.step)
         self._end()
 
+    def _fed(self) -> Prefetch:
+        """The same on the device; on a GPU, which is behind with its steps, a batch travels while it computes."""
+        spec = self.trainer.model.input_spec
+        return Prefetch(self._batches(), spec, self.engine.device, channels_last=self.channels_last)
+
     def _batches(self) -> Generator[Batch, None, None]:
         """The run's batches from its present step on, without end."""
         epoch, start = divmod(self.progress.step, len(self.loader))
@@ -192,13 +198,13 @@ class Run:
                 yield _blank(batch) if self.sampler.is_padding(number) else batch
             epoch, start = epoch + 1, 0
 
-    def _step(self, batch: Batch, lr: float) -> None:
+    def _step(self, fed: Fed, lr: float) -> None:
         step = self.progress.step
         for callback in self.callbacks:
             callback.on_step_start(self.trainer, step)
         seed_step(self.config.seed, step, self.engine.rank, self.engine.device)
-        with self._checked(batch):
-            batch = feed(batch, self.trainer.model.input_spec, self.engine.device, channels_last=self.channels_last)
+        batch = fed.batch
+        with self._checked(fed.host):
             if self.trainer.mixing is not None:
                 batch = self.trainer.mixing(batch, seed=self.config.seed, step=step, rank=self.engine.rank)
             self.stepper.step(batch, step, lr, self.watch)
@@ -338,12 +344,11 @@ class Run:
     def _loader(self, dataset: SkinDataset, *, training: bool) -> DataLoader[Batch]:
         c = self.config
         augmentation = create_augmentation(c.augmentation) if training else None
+        transform = Transform(self.trainer.model.input_spec, augmentation, seed=c.seed, output="uint8")
         draws = training and c.sampling != "uniform"
         return make_loader(
             dataset,
-            Transform(
-                self.trainer.model.input_spec, augmentation, seed=c.seed, output="uint8" if training else "float32"
-            ),
+            transform,
             batch_size=c.batch_size // (self.engine.world_size if training else 1),
             shuffle=training,
             seed=c.seed,

@@ -108,6 +108,8 @@ class Trainer:
             if not self.run.progress.finished:
                 self.run.go()
             self.run.leave_best_weights()
+            if engine.any(interrupts.received is not None):  # since the last step; the program is to end all the same
+                raise interrupts.leave(str(c.output_dir), self.run.progress.step)
         self.model.eval()
         return self.history
 

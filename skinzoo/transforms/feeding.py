@@ -20,7 +20,8 @@ def feed(batch: Batch, spec: InputSpec, device: torch.device, *, channels_last: 
         channels_last: Memory format of images that are converted.
 
     Returns:
-        The batch with images (N, 3, H, W) and masks (N, 1, H, W) in float32, NaN where a sample has no mask.
+        The batch with images (N, 3, H, W) and masks (N, 1, H, W) in float32, NaN where a sample has no mask. On the CPU
+        the images are to the bit what `output="float32"` gives.
     """
     batch = move(batch, device)
     if batch.images.dtype == torch.uint8:
@@ -31,4 +32,7 @@ def feed(batch: Batch, spec: InputSpec, device: torch.device, *, channels_last: 
 
 
 def _expanded(masks: Tensor) -> Tensor:
-    return masks.float().masked_fill_(masks == NO_MASK, torch.nan)
+    floats, missing = masks.float(), masks == NO_MASK
+    if masks.device.type == "cpu" and not missing.any():  # elsewhere the question would cost more than the answer saves
+        return floats
+    return floats.masked_fill_(missing, torch.nan)

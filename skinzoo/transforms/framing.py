@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import cv2
@@ -83,10 +84,15 @@ def shrink(image: NDArray[Any], frame: Frame, *, moved: bool = True) -> tuple[ND
         across, smooth_x = (across / 2, (smooth_x + 0.25) / 4) if x == 2 else (across, smooth_x)
     sides = (_side_weight(down, smooth_y, moved), _side_weight(across, smooth_x, moved))
     if any(sides):
-        rows, columns = (np.array((side, 1 - 2 * side, side)) for side in sides)
-        smooth = cv2.sepFilter2D(image, -1, columns, rows, borderType=cv2.BORDER_REFLECT_101)
+        (tall, sigma_y), (wide, sigma_x) = map(_kernel, sides)
+        smooth = cv2.GaussianBlur(image, (wide, tall), sigma_x, sigmaY=sigma_y, borderType=cv2.BORDER_REFLECT_101)
         image = np.asarray(smooth).reshape(image.shape)
     return image, frame._replace(scale=(down, across))
+
+
+def _kernel(side: float) -> tuple[int, float]:
+    """Size and sigma of OpenCV's kernel (side, 1 - 2 side, side); of nothing where `side` is 0."""
+    return (3, 1 / math.sqrt(2 * math.log((1 - 2 * side) / side))) if side else (1, 1.0)
 
 
 def _side_weight(scale: float, variance: float, moved: bool) -> float:

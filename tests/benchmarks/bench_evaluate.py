@@ -1,61 +1,54 @@
-"""What `evaluate` costs beside the bare forward passes over the same pictures in memory.
+"""What `evaluate` costs beside the bare forward passes: `python tests/benchmarks/bench_evaluate.py`."""
 
-    python tests/benchmarks/bench_evaluate.py [images]
+from __future__ import annotations
 
-Both read a collection that `SkinDataset.cache` decoded. The bare loop takes batches that were made beforehand and keeps
-the outputs; `evaluate` reads, normalises, collates, scores, and makes the report's point figures. Rounds alternate in
-one process, and the ratio of each round is taken.
-"""
-
-import statistics
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
 
 import skinzoo
-from skinzoo.datasets import make_loader
 from skinzoo.models import evaluation_mode
-from skinzoo.transforms import Transform
+from tests.benchmarks.cli import main
+from tests.benchmarks.harness import Benchmark, Options, Result, take_turns, threads, timed
 
-ROUNDS = 7
+ABOUT = """\
+`evaluate` on a collection that `SkinDataset.cache` decoded, as a multiple of the forward passes alone over batches that
+lie in memory. `evaluate` also reads, normalises, batches, scores, and makes the report's point figures."""
 
-
-def bare(model: skinzoo.SkinModel, batches: list[torch.Tensor]) -> float:
-    begin = time.perf_counter()
-    with evaluation_mode(model), torch.no_grad():
-        kept = [model(images).logits.double().softmax(1) for images in batches]
-    assert len(kept) == len(batches)
-    return time.perf_counter() - begin
+MODELS = {"ResNet-18": "resnet18_scratch", "ResNet-50": "resnet50_scratch"}
 
 
-def whole(model: skinzoo.SkinModel, data: skinzoo.SkinDataset) -> float:
-    begin = time.perf_counter()
-    report = skinzoo.evaluate(model, data, examples=0)
-    assert report["accuracy"] >= 0
-    return time.perf_counter() - begin
+def run(options: Options) -> Iterator[Result]:
+    """Two rows for each model: the same engine on both sides, and the engine that `evaluate` takes by itself."""
+    number, size = options.size(256, 32), options.size(128, 32)
+    with tempfile.TemporaryDirectory() as folder, threads(options.threads):
+        data = skinzoo.load_dataset("synthetic", num_images=number, size=size).cache(folder, size, progress=False)
+        for title, name in MODELS.items():
+            model = skinzoo.create_model(name, image_size=size, seed=0)
+            loader = skinzoo.make_loader(data, skinzoo.Transform(model.input_spec), batch_size=32)
+            batches = [batch.images for batch in loader]
+
+            def bare(model: skinzoo.SkinModel = model, batches: list[torch.Tensor] = batches) -> None:
+                with evaluation_mode(model), torch.no_grad():
+                    kept = [model(images).logits.double().softmax(1) for images in batches]
+                assert len(kept) == len(batches)
+
+            def whole(engine: str, model: skinzoo.SkinModel = model) -> None:
+                skinzoo.evaluate(model, data, examples=0, engine=engine)
+
+            ways = {"bare": bare, "plain": lambda: whole("plain"), "auto": lambda: whole("auto")}
+            t = take_turns({way: timed(work, options.clock) for way, work in ways.items()}, options.rounds)
+            note = f"{number} pictures of {size} px"
+            yield Result.of(f"{title}, the model itself on both sides", t.ratio("plain", "bare"), note=note)
+            yield Result.of(f"{title}, as called by default", t.ratio("auto", "bare"), note=note)
 
 
-def main() -> None:
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 512
-    with tempfile.TemporaryDirectory() as folder:
-        data = skinzoo.load_dataset("synthetic", num_images=number, size=128).cache(folder, 128, progress=False)
-        for name in ("resnet18_scratch", "resnet50_scratch"):
-            model = skinzoo.create_model(name, image_size=128, seed=0)
-            batches = [b.images for b in make_loader(data, Transform(model.input_spec), batch_size=32)]
-            bare(model, batches[:2])
-            whole(model, data.subset(range(64)))
-            ratios = []
-            for turn in range(ROUNDS):
-                if turn % 2:
-                    ours, theirs = whole(model, data), bare(model, batches)
-                else:
-                    theirs, ours = bare(model, batches), whole(model, data)
-                ratios.append(ours / theirs)
-            spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
-            print(f"{name}: {len(data)} images, evaluate / forward passes = {statistics.median(ratios):.3f} ({spread})")
-
+BENCHMARK = Benchmark("evaluate", "Evaluation", ABOUT, run)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["evaluate", *sys.argv[1:]]))

@@ -1,33 +1,36 @@
-"""What the engines of `predict` gain: `python tests/benchmarks/bench_inference.py`.
-
-Each model answers the same batch by itself (evaluation mode, no gradients, contiguous tensors), as a fused copy and by
-onnxruntime, in turn and several times; the figures are the medians of the ratios of each round. BatchNorm has random
-statistics. A table goes to standard error, JSON to standard output.
-"""
+"""What the engines of `predict` gain: `python tests/benchmarks/bench_inference.py`."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
 import sys
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
 from torch import nn
 
 import skinzoo
-from skinzoo.evaluation.engines import Forward
-from skinzoo.evaluation.engines_fused import fused_copy
-from skinzoo.evaluation.engines_onnx import onnx_forward
+from skinzoo.evaluation.engines import Engine, Forward, forward_of
+from tests.benchmarks.cli import main
+from tests.benchmarks.harness import Benchmark, Clock, Options, Result, take_turns, threads, timed
+from tests.benchmarks.machine import missing
 
-MODELS = ("resnet18_scratch", "efficientnet_b0_scratch", "unet_resnet18")
+ABOUT = """\
+Batches of 8 pictures of 224 x 224. Ratios say how many times as long the model itself takes, in evaluation
+mode, without gradients, on contiguous tensors. BatchNorm has random statistics. Answers agree within 1e-4 (tested)."""
+
+MODELS = {"ResNet-18": "resnet18_scratch", "EfficientNet-B0": "efficientnet_b0_scratch", "U-Net": "unet_resnet18"}
+BARS = {"fused": 1.4, "onnx": 1.8}
+CLASSIFIERS = ("ResNet-18", "EfficientNet-B0")
+SAID = {"fused": "BatchNorm folded, channels last", "onnx": "ONNX Runtime"}
 
 
 def make(name: str, size: int) -> skinzoo.SkinModel:
     """A model whose BatchNorm is not the identity."""
-    options = {"backbone_weights": None} if name.startswith(("unet", "multitask")) else {}
+    options = {"backbone_weights": None} if name.startswith("unet") else {}
     model = skinzoo.create_model(name, image_size=size, seed=0, **options).eval()
     generator = torch.Generator().manual_seed(0)
     for module in model.modules():
@@ -37,76 +40,37 @@ def make(name: str, size: int) -> skinzoo.SkinModel:
     return model
 
 
-def seconds(forward: Forward, images: torch.Tensor) -> float:
-    """One pass."""
-    begin = time.perf_counter()
-    forward(images)
-    return time.perf_counter() - begin
+def run(options: Options) -> Iterator[Result]:
+    """Two rows for each model."""
+    absent = missing("onnx", "onnxscript", "onnxruntime")
+    engines: list[Engine] = ["fused"] if absent else ["fused", "onnx"]
+    for title, name in list(MODELS.items())[: options.size(3, 1)]:
+        with threads(options.threads), torch.no_grad():
+            model = make(name, options.size(224, 32))
+            forwards, making = {"plain": model}, {}
+            for engine in engines:
+                begin = time.perf_counter()
+                forwards[engine] = forward_of(model, engine)
+                making[engine] = time.perf_counter() - begin
+            images = torch.randn(options.size(8, 2), 3, *model.input_spec.size, generator=torch.manual_seed(1))
+            t = take_turns(
+                {engine: _pass(forward, images, options.clock) for engine, forward in forwards.items()}, options.rounds
+            )
+        for engine, said in SAID.items():
+            measure = f"{title}, {said}"
+            if engine not in making:
+                yield Result.skip(measure, absent)
+                continue
+            rate = f"{len(images) / t.median(engine):,.0f} images/s, made in {making[engine]:.1f} s"
+            bar = BARS[engine] if title in CLASSIFIERS else None
+            yield Result.of(measure, t.ratio("plain", engine), at_least=bar, note=rate)
 
 
-def measure(name: str, *, batch_size: int, size: int, rounds: int, onnx: bool) -> dict[str, Any]:
-    """Medians and ranges for one model."""
-    model = make(name, size)
-    forwards: dict[str, Forward] = {"plain": model}
-    made = {}
-    begin = time.perf_counter()
-    fused = fused_copy(model)
-    if fused is None:
-        raise SystemExit(f"{name} has no fused copy")
-    forwards["fused"], made["fused"] = fused, time.perf_counter() - begin
-    if onnx:
-        begin = time.perf_counter()
-        forwards["onnx"] = onnx_forward(model)
-        made["onnx"] = time.perf_counter() - begin
-    images = torch.randn(batch_size, 3, size, size, generator=torch.Generator().manual_seed(1))
-    names = list(forwards)
-    taken: dict[str, list[float]] = {engine: [] for engine in names}
-    with torch.no_grad():
-        for forward in forwards.values():
-            forward(images)
-        for number in range(rounds):
-            turn = number % len(names)
-            for engine in names[turn:] + names[:turn]:
-                taken[engine].append(seconds(forwards[engine], images))
-    result: dict[str, Any] = {"plain_seconds": statistics.median(taken["plain"])}
-    for engine in names[1:]:
-        ratios = [a / b for a, b in zip(taken["plain"], taken[engine], strict=True)]
-        result[engine] = {
-            "ratio": statistics.median(ratios),
-            "quartiles": statistics.quantiles(ratios, n=4)[::2],
-            "range": [min(ratios), max(ratios)],
-            "best_to_best": min(taken["plain"]) / min(taken[engine]),
-            "seconds_to_make": made[engine],
-        }
-    return result
+def _pass(forward: Forward, images: torch.Tensor, clock: Clock) -> Callable[[], float]:
+    return timed(lambda: forward(images), clock)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", nargs="+", default=MODELS)
-    parser.add_argument("--batch_size", type=int, default=8)
-    parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--no_onnx", action="store_true")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    print(f"{args.threads} threads, {args.batch_size} pictures of {args.size} px", file=sys.stderr)
-    found = {}
-    for name in args.models:
-        found[name] = measure(
-            name, batch_size=args.batch_size, size=args.size, rounds=args.rounds, onnx=not args.no_onnx
-        )
-        for engine, figures in found[name].items():
-            if engine != "plain_seconds":
-                low, high = figures["quartiles"]
-                print(
-                    f"{name:24} {engine:6} x{figures['ratio']:.2f}  (middle half {low:.2f} to {high:.2f}, best to best "
-                    f"{figures['best_to_best']:.2f}; made in {figures['seconds_to_make']:.2f} s)",
-                    file=sys.stderr,
-                )
-    print(json.dumps({"threads": args.threads, "batch_size": args.batch_size, "size": args.size, "models": found}))
-
+BENCHMARK = Benchmark("inference", "Inference", ABOUT, run)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["inference", *sys.argv[1:]]))

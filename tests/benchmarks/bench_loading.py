@@ -1,36 +1,42 @@
-"""What loading a saved model costs beside reading and hashing its bytes: `python tests/benchmarks/bench_loading.py`.
-
-A ResNet-18 classifier (45 MB) in a folder, and the same model in the cache of the Hub's client, against two ways of
-doing the least with other means: reading the file, hashing it, and parsing it with safetensors; and mapping it, which
-copies nothing, and hashing it. "load and verify" leaves out the building of the network; timm verifies nothing. Each
-way is run in turn and several times, on files that are in memory already; the figures are medians, and those of the
-ratios of each round.
-"""
+"""What loading a saved model costs beside reading and hashing its bytes: `python tests/benchmarks/bench_loading.py`."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import logging
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import safetensors.torch
 import timm
 import torch
+from hub_server import HubServer
 
 import skinzoo
 from skinzoo.hub import FileDigest, HubOptions
 from skinzoo.models.weight_file import open_weights
+from tests.benchmarks.cli import main
+from tests.benchmarks.harness import WALL, Benchmark, Options, Result, take_turns, threads, timed
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
-from hub_server import HubServer
+ABOUT = """\
+A ResNet-18 classifier of 45 MB whose file is in memory already, in a folder and in the cache of the Hub's client; wall
+time, since hashing has a thread of its own. As multiples of doing the least with other means: reading the file, hashing
+it and parsing it with safetensors. Mapping the file copies nothing, and timm verifies nothing."""
 
-BASES = ("read, sha256, safetensors", "map, sha256")
+BASE = "base"
+SAID = {
+    "verified": "reading and verifying, without building the network",
+    "folder": "`create_model` from a folder",
+    "hub": "`create_model` from the Hub's cache",
+    "new": "`create_model` of a new model, without a file",
+    "mapped": "for comparison: mapping the file and hashing it",
+    "timm": "for comparison: timm, from the folder",
+}
 
 
 def bare(folder: Path) -> None:
@@ -55,55 +61,40 @@ def verified(path: Path, model: skinzoo.SkinModel, digest: FileDigest) -> None:
         file.read_into(places, digest)
 
 
-def measure(ways: dict[str, Callable[[], object]], rounds: int) -> list[dict[str, float]]:
-    for way in ways.values():
-        way()
-    found, names = [], list(ways)
-    for number in range(rounds):
-        seconds = {}
-        turn = number % len(names)
-        for name in names[turn:] + names[:turn]:
-            begin = time.perf_counter()
-            ways[name]()
-            seconds[name] = time.perf_counter() - begin
-        found.append(seconds)
-    return found
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="resnet18_scratch")
-    parser.add_argument("--rounds", type=int, default=15)
-    args = parser.parse_args()
+def run(options: Options) -> Iterator[Result]:
+    """A row for each way."""
     logging.disable()
-    torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as temporary, HubServer() as server:
-        root = Path(temporary)
-        folder = skinzoo.create_model(args.model, seed=0).save_pretrained(root / "model")
-        commit = server.put("lab/model", {p.name: p.read_bytes() for p in folder.iterdir()})
-        hub = HubOptions(endpoint=server.url, cache_dir=root / "cache")
-        published = f"hf-hub:lab/model@{commit}"
-        model, path = skinzoo.create_model(f"local-dir:{folder}"), folder / "model.safetensors"
-        digest = FileDigest.of(path)
-        ways: dict[str, Callable[[], object]] = {
-            "read, sha256, safetensors": lambda: bare(folder),
-            "map, sha256": lambda: mapped(folder),
-            "skinzoo, load and verify": lambda: verified(path, model, digest),
-            "skinzoo, a folder": lambda: skinzoo.create_model(f"local-dir:{folder}"),
-            "skinzoo, the Hub's cache": lambda: skinzoo.create_model(published, hub=hub),
-            "skinzoo, a new model": lambda: skinzoo.create_model(args.model),
-            "timm, a folder": lambda: timm.create_model(f"local-dir:{folder}", pretrained=True),
-        }
-        found = measure(ways, args.rounds)
-        size = path.stat().st_size
-    print(f"{args.model}, {size / 1e6:.1f} MB, one thread of PyTorch")
-    for name in ways:
-        said = f"{name:26} {statistics.median(r[name] for r in found):.3f} s"
-        for base in BASES:
-            ratios = [r[name] / r[base] for r in found]
-            said += f"; to {base}: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        print(said)
+    name = "simple_cnn" if options.quick else "resnet18_scratch"
+    try:
+        with threads(1), tempfile.TemporaryDirectory() as temporary, HubServer() as server:
+            root = Path(temporary)
+            folder = skinzoo.create_model(name, seed=0).save_pretrained(root / "model")
+            commit = server.put("lab/model", {p.name: p.read_bytes() for p in folder.iterdir()})
+            hub = HubOptions(endpoint=server.url, cache_dir=root / "cache")
+            model, path = skinzoo.create_model(f"local-dir:{folder}"), folder / "model.safetensors"
+            digest = FileDigest.of(path)
+            ways: dict[str, Callable[[], object]] = {
+                BASE: lambda: bare(folder),
+                "mapped": lambda: mapped(folder),
+                "verified": lambda: verified(path, model, digest),
+                "folder": lambda: skinzoo.create_model(f"local-dir:{folder}"),
+                "hub": lambda: skinzoo.create_model(f"hf-hub:lab/model@{commit}", hub=hub),
+                "new": lambda: skinzoo.create_model(name),
+            }
+            if not options.quick:
+                ways["timm"] = lambda: timm.create_model(f"local-dir:{folder}", pretrained=True)
+            t = take_turns({way: timed(work, WALL) for way, work in ways.items()}, options.rounds)
+    finally:
+        logging.disable(logging.NOTSET)
+    base = f"{1000 * t.median(BASE):.0f} ms"
+    for way, said in SAID.items():
+        if way not in ways:
+            yield Result.skip(said, "--quick")
+        else:
+            yield Result.of(said, t.ratio(way, BASE), note=f"{1000 * t.median(way):.0f} ms against {base}")
 
+
+BENCHMARK = Benchmark("loading", "Loading weights", ABOUT, run)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["loading", *sys.argv[1:]]))

@@ -1,46 +1,44 @@
-"""What the Trainer costs beside a bare loop that does the same work: `python tests/benchmarks/bench_trainer.py`.
-
-Both train the same model on the same batches, held in memory, in turn and several times; the figure is the median of
-the ratios: ResNet-18 at 128 px in batches of 32, and a tiny model at 32 px, for the cost in milliseconds a step.
-"""
+"""What the Trainer costs beside a bare loop that does the same: `python tests/benchmarks/bench_trainer.py`."""
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
 from torch import nn
 
 import skinzoo
-from skinzoo.datasets import make_loader
 from skinzoo.models.base import ModelConfig, SkinModel
-from skinzoo.training import TrainConfig, Trainer
-from skinzoo.training.optim import build_optimizer
+from tests.benchmarks import loops
+from tests.benchmarks.cli import main
+from tests.benchmarks.harness import Benchmark, Options, Result, Timings, take_turns, threads
+from tests.benchmarks.machine import missing
+from tests.benchmarks.pictures import in_memory
 
+ABOUT = """\
+The same model, loader, batches, optimiser and memory format in all loops; what differs is who runs the loop. On a
+ResNet-18 as a share of the step, and on a model that has next to nothing to do in milliseconds a step. Lightning and
+fastai have logs, bars, checkpoints and validation switched off; the Trainer adds up its losses and checks that they are
+finite, as always."""
 
-class InMemory:
-    """A source of pixels that are there already."""
-
-    def __init__(self, dataset: skinzoo.SkinDataset) -> None:
-        self.samples = {s.id: (s.image, s.mask) for s in dataset}
-
-    def read(self, image: str, mask: str, id: str) -> tuple[object, object]:
-        """The sample's arrays."""
-        picture, lesion = self.samples[id]
-        return picture, lesion if mask else None
+FRAMEWORKS = {
+    "Trainer": (loops.by_trainer, ()),
+    "Lightning": (loops.by_lightning, ("lightning",)),
+    "fastai": (loops.by_fastai, ("fastai",)),
+}
 
 
 class Tiny(SkinModel):
     """Next to no work, so that what surrounds it shows."""
 
     def __init__(self) -> None:
-        super().__init__(
-            ModelConfig(
-                "tiny", skinzoo.Task.CLASSIFICATION, skinzoo.InputSpec(size=(32, 32)), skinzoo.taxonomy.ISIC2018
-            )
-        )
+        size = skinzoo.InputSpec(size=(32, 32))
+        super().__init__(ModelConfig("tiny", skinzoo.Task.CLASSIFICATION, size, skinzoo.taxonomy.ISIC2018))
         self.body = nn.Sequential(nn.AvgPool2d(8), nn.Flatten(), nn.Linear(48, 7))
 
     def predict_logits(self, images: torch.Tensor) -> skinzoo.ModelOutput:
@@ -48,69 +46,44 @@ class Tiny(SkinModel):
         return skinzoo.ModelOutput(self.body(images))
 
 
-def bare(model: SkinModel, data: skinzoo.SkinDataset, config: TrainConfig) -> float:
-    """Seconds of the loop that one would write by hand."""
-    transform = skinzoo.Transform(model.input_spec)
-    loader = make_loader(data, transform, batch_size=config.batch_size, shuffle=True, drop_last=True, seed=config.seed)
-    optimizer = build_optimizer(model, config)
-    criterion = nn.CrossEntropyLoss()
-    model.train()
-    if any(isinstance(m, nn.Conv2d) for m in model.modules()):
-        model.to(memory_format=torch.channels_last)
-    begin, step, epoch = time.perf_counter(), 0, 0
-    while step < config.num_steps:
-        loader.batch_sampler.set_epoch(epoch)
-        for batch in loader:
-            loss = criterion(model(batch.images).logits, batch.labels)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            step += 1
-            if step == config.num_steps:
-                break
-        epoch += 1
-    return time.perf_counter() - begin
+def run(options: Options) -> Iterator[Result]:
+    """The share of a step, and milliseconds a step."""
+    absent = {name: why for name, (_, modules) in FRAMEWORKS.items() if (why := missing(*modules))}
+    size, steps = options.size(128, 32), options.size(6, 1)
+    resnet = partial(skinzoo.create_model, "resnet18_scratch", image_size=size, seed=0)
+    t = _compare(resnet, size, options.size(32, 4), steps, options, absent)
+    for name in FRAMEWORKS:
+        measure = f"{name} on a ResNet-18 at {size} px, beyond a bare loop"
+        bar = 2 if name == "Trainer" else None
+        if name in absent:
+            yield Result.skip(measure, absent[name])
+        else:
+            summary = t.figure(lambda s: 100 * (s[name] / s["bare"] - 1))  # noqa: B023
+            note = f"{1000 * t.median('bare') / steps:,.0f} ms a step by hand"
+            yield Result.of(measure, summary, "%", at_most=bar, note=note)
+    steps = options.size(100, 2)
+    t = _compare(Tiny, 32, 8, steps, options, absent)
+    for name in FRAMEWORKS:
+        measure = f"{name} on a tiny model, beyond a bare loop, a step"
+        if name in absent:
+            yield Result.skip(measure, absent[name])
+        else:
+            yield Result.of(measure, t.figure(lambda s: 1000 * (s[name] - s["bare"]) / steps), "ms")  # noqa: B023
 
 
-def trained(model: SkinModel, data: skinzoo.SkinDataset, config: TrainConfig) -> float:
-    """Seconds of the Trainer's steps."""
-    trainer = Trainer(model, config, loss=skinzoo.default_loss("classification"))
-    begin = time.perf_counter()
-    trainer.fit(data)
-    return time.perf_counter() - begin
+def _compare(
+    make: Callable[[], SkinModel], size: int, batch_size: int, steps: int, options: Options, absent: dict[str, str]
+) -> Timings:
+    data = in_memory(4 * batch_size, size)
+    config = loops.config_of(steps, batch_size)
+    ways = {"bare": loops.by_hand, **{name: way for name, (way, _) in FRAMEWORKS.items() if name not in absent}}
+    models = {name: make() for name in ways}
+    variants = {name: partial(way, models[name], data, config, options.clock) for name, way in ways.items()}
+    with threads(options.threads):
+        return take_turns(variants, options.rounds)
 
 
-def compare(name: str, make: object, size: int, batch_size: int, steps: int, repeats: int) -> None:
-    data = skinzoo.load_dataset("synthetic", num_images=8 * batch_size, size=size)
-    data.source = InMemory(data)
-    config = TrainConfig(num_steps=steps, batch_size=batch_size, augmentation="none", drop_last=True, verbose=False)
-    ratios, costs = [], []
-    for repeat in range(repeats):
-        order = (bare, trained) if repeat % 2 == 0 else (trained, bare)
-        seconds = {run: run(make(), data, config) for run in order}
-        ratios.append(seconds[trained] / seconds[bare])
-        costs.append(1000 * (seconds[trained] - seconds[bare]) / steps)
-    print(
-        f"{name}: Trainer / bare loop {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}), "
-        f"{statistics.median(costs):+.2f} ms a step ({min(costs):+.2f} to {max(costs):+.2f}), {repeats} x {steps} steps"
-    )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=12)
-    args = parser.parse_args()
-    compare("tiny", Tiny, 32, 8, 40 * args.steps, args.repeats)
-    compare(
-        "ResNet-18, 128 px, batch 32",
-        lambda: skinzoo.create_model("resnet18_scratch", image_size=128, seed=0),
-        128,
-        32,
-        args.steps,
-        args.repeats,
-    )
-
+BENCHMARK = Benchmark("trainer", "The Trainer's own time", ABOUT, run)
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["trainer", *sys.argv[1:]]))

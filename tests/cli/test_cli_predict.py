@@ -8,6 +8,9 @@ import pytest
 from PIL import Image
 
 import skinzoo
+from skinzoo.cli import predict as cli_predict
+from skinzoo.evaluation import engines_fused, prediction
+from skinzoo.evaluation.engines import ENGINES
 from skinzoo.evaluation.partfile import PartFile
 
 
@@ -160,6 +163,43 @@ def test_a_batch_size_that_makes_no_sense(cli, small, pictures, size):
     done = cli("predict", small, pictures, "--batch-size", size)
     assert done.status == 1
     assert "batch_size must be a positive whole number" in done.err
+
+
+def test_auto_is_the_batch_size_unless_another_is_given(cli, small, pictures, tmp_path, monkeypatch):
+    seen = []
+    fitting = prediction.fitting_batch_size
+    monkeypatch.setattr(
+        prediction,
+        "fitting_batch_size",
+        lambda model, size, *others: (seen.append(size), fitting(model, size, *others))[1],
+    )
+    assert cli("predict", small, pictures).status == 0
+    assert cli("predict", small, pictures, "--batch-size", "auto").status == 0
+    assert cli("predict", small, pictures, "--batch-size", 3, "--table", tmp_path / "a.csv").status == 0
+    assert seen == ["auto", "auto", 3]
+    done = cli("predict", small, pictures, "--batch-size", "many")
+    assert done.status == 2
+    assert "argument --batch-size: 'many' is neither a whole number nor auto" in done.err
+
+
+def test_an_engine(cli, multitask, pictures, tmp_path, monkeypatch):
+    model = skinzoo.create_model(f"local-dir:{multitask}")
+    other = skinzoo.create_model(f"local-dir:{multitask}")
+    other.head[-1].bias.data[3] += 50
+    monkeypatch.setattr(engines_fused, "fused_copy", lambda _: other)
+    title = f"{model.label_space.classes[3]} 100.0%"
+    assert title not in cli("predict", multitask, pictures, "--engine", "plain").out
+    assert cli("predict", multitask, pictures, "--engine", "fused").out.count(title) == 2
+    assert cli("predict", multitask, pictures, "--engine", "fused", "--table", tmp_path / "a.csv").status == 0
+    with (tmp_path / "a.csv").open(encoding="utf-8") as file:
+        assert {row["label"] for row in csv.DictReader(file) if not row["error"]} == {model.label_space.classes[3]}
+    done = cli("predict", multitask, pictures, "--engine", "turbo")
+    assert done.status == 2
+    assert "argument --engine: invalid choice: 'turbo'" in done.err
+
+
+def test_the_engines_are_those_of_predict():
+    assert cli_predict._ENGINES == ENGINES
 
 
 def test_a_device_that_is_not_there(cli, small, pictures):

@@ -43,6 +43,14 @@ def test_pictures(npz, folder):
     assert mask is None
     assert source.read("train_images/0", "", "")[0].any()
     assert not source.array("train_images").flags.writeable
+    view, mask = source.view("test_images/3", "", "")
+    np.testing.assert_array_equal(view, OTHERS[3])
+    assert type(view) is np.ndarray
+    assert not view.flags.writeable
+    assert np.shares_memory(view, source.array("test_images"))
+    assert mask is None
+    with pytest.raises(DataError, match="'test_images/5' is no picture"):
+        source.view("test_images/5", "", "")
     for key in ("train_images/5", "train_images/-1", "train_images/", "labels/0", ""):
         with pytest.raises(DataError, match=r"x: '.*' is no picture of .*a\.npz"):
             source.read(key, "", "x")

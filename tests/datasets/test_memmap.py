@@ -263,6 +263,25 @@ def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path, monkeypatch
     assert not [p for p in tmp_path.iterdir() if p.is_dir()]
 
 
+def test_a_view_is_the_file_itself_and_cannot_be_written_to(tmp_path):
+    cached = collection(Memory()).cache(tmp_path, 8)
+    for k in range(len(cached)):
+        own, view = cached[k], cached.sample(k, views=True)
+        assert type(view.image) is np.ndarray
+        assert np.array_equal(own.image, view.image)
+        assert np.shares_memory(view.image, cached.sample(k, views=True).image)
+        assert not np.shares_memory(view.image, own.image)
+        assert (view.image.flags.writeable, own.image.flags.writeable) == (False, True)
+        assert (own.mask is None) == (view.mask is None) == (k % 3 == 2)
+        if own.mask is not None:
+            assert np.array_equal(own.mask, view.mask)
+            assert (view.mask.flags.writeable, own.mask.flags.writeable) == (False, True)
+    plain = collection(Memory())
+    assert np.array_equal(plain.sample(0, views=True).image, plain[0].image)
+    with pytest.raises(DataError, match=r"'12' is no row of images\.npy"):
+        cached.source.view("12", "", "x")
+
+
 def test_workers_open_the_arrays_themselves(tmp_path):
     cached = collection(Memory()).cache(tmp_path, 8)
     expected = [s.image.copy() for s in cached]
@@ -305,3 +324,14 @@ def test_other_arguments_that_make_no_sense(tmp_path):
     promised.source.masks = [None] * 12
     with pytest.raises(MaskError, match="i0: the records promise a mask"):
         promised.cache(tmp_path, 8)
+
+
+def test_views_of_caches_that_were_combined(tmp_path):
+    drawn = [load_dataset("synthetic", num_images=7, size=32, seed=seed) for seed in (1, 2)]
+    cached = [data.cache(tmp_path / str(k), 24) for k, data in enumerate(drawn)]
+    together = concat(cached[0], drawn[1].subset([0, 1]), duplicates="keep")
+    for k in range(len(together)):
+        own, view = together[k], together.sample(k, views=True)
+        assert np.array_equal(own.image, view.image)
+        assert np.array_equal(own.mask, view.mask)
+        assert view.image.flags.writeable == (k >= 7), "drawn pictures are made anew each time"

@@ -1,7 +1,9 @@
 """A smaller picture is decoded where it will do; the oracle is the whole picture, averaged over blocks."""
 
 import io
+from functools import cache
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -152,3 +154,89 @@ def test_a_loader_asks_for_what_its_transform_needs(tmp_path):
     for _ in make_loader(data, Watched(), batch_size=2):
         pass
     assert sorted(asked) == [(64, 80), (64, 84), (120, 160), (120, 168)]  # from 256 x 320, 336 and 240 x 320, 336
+
+
+@cache
+def detailed(height, width):
+    """A lesion with hairs, dots and noise: more detail than photographs have."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    pixels = np.stack([170 + 40 * np.sin(x / width * 9 + k) + 30 * np.cos(y / height * 7 - k) for k in range(3)], -1)
+    pixels[np.hypot(y - height / 2, 0.8 * (x - width / 2)) < 0.3 * height] -= 90
+    pixels = np.clip(pixels, 0, 255).astype(np.uint8)
+    corner = [width, height]
+    for _ in range(60):
+        ends = [tuple(map(int, rng.integers(0, corner))) for _ in range(2)]
+        cv2.line(pixels, *ends, (30, 20, 20), int(rng.integers(1, max(2, height // 200))), cv2.LINE_AA)
+    for _ in range(400):
+        centre, radius = tuple(map(int, rng.integers(0, corner))), int(rng.integers(1, max(3, height // 80)))
+        cv2.circle(pixels, centre, radius, rng.integers(40, 200, 3).tolist(), -1, cv2.LINE_AA)
+    buffer = io.BytesIO()
+    noise = 6 * rng.standard_normal(pixels.shape, dtype=np.float32)
+    noisy = np.clip(pixels + noise, 0, 255).astype(np.uint8)
+    Image.fromarray(noisy).save(buffer, "JPEG", quality=92)
+    return buffer.getvalue()
+
+
+def alone(root, data, mask=None):
+    """A collection of one picture, and its mask if there is one."""
+    (root / "a.jpg").write_bytes(data)
+    if mask is not None:
+        Image.fromarray(mask * 255).save(root / "m.png")
+    records = skinzoo.datasets.Records.build(
+        ["a"], labels=[0], images=["a.jpg"], masks=["m.png" if mask is not None else ""]
+    )
+    info = skinzoo.datasets.DatasetInfo("one", "one")
+    return skinzoo.SkinDataset(info, records, skinzoo.taxonomy.ISIC2018, FileSource(root))
+
+
+@pytest.mark.parametrize("crop", ["none", "center"])
+@pytest.mark.parametrize(
+    ("height", "width", "mean", "most"),
+    [(450, 600, 0, 0), (767, 1022, 0, 0), (1024, 1024, 1, 8), (1350, 1800, 0.5, 5), (3000, 4000, 0.4, 4)],
+)
+def test_what_evaluation_sees_of_a_picture_that_was_decoded_smaller(tmp_path, height, width, mean, most, crop):
+    """The bounds are those that the documentation states."""
+    data = alone(tmp_path, detailed(height, width))
+    spec = InputSpec(crop=crop, mean=(0, 0, 0), std=(1, 1, 1))
+    transform = skinzoo.Transform(spec, output="uint8")
+    whole = transform(data[0]).image.numpy().astype(int)
+    (batch,) = make_loader(data, transform, batch_size=1)
+    difference = np.abs(whole - batch.images[0].numpy())
+    assert difference.mean() <= mean
+    assert np.percentile(difference, 99.9) <= most
+    assert (data.sample(0, least=transform.least).image.shape == data[0].image.shape) == (mean == 0)
+
+
+def test_a_mask_moves_by_less_than_half_a_pixel(tmp_path):
+    height, width = 3000, 4000
+    y, x = np.mgrid[:height, :width]
+    truth = (np.hypot(y - 1400, 0.8 * (x - 2100)) < 900).astype(np.uint8)
+    grey = io.BytesIO()
+    Image.new("RGB", (width, height), "grey").save(grey, "JPEG")
+    data = alone(tmp_path, grey.getvalue(), truth)
+    transform = skinzoo.Transform(InputSpec(), output="uint8")
+    whole = transform(data[0]).mask[0].numpy()
+    (batch,) = make_loader(data, transform, batch_size=1)
+    seen = batch.masks[0, 0].numpy()
+    share = np.asarray(Image.fromarray(truth * 255).resize((224, 224), Image.Resampling.BOX)) / 255
+    inside = (share == 0) | (share == 1)
+    assert (seen[inside] == whole[inside]).all()
+    assert (seen != whole).mean() < 0.001
+    assert 2 * (seen & whole).sum() / (seen.sum() + whole.sum()) > 0.999
+
+
+def test_scores_are_of_the_smaller_picture_and_so_are_the_examples(tmp_path, monkeypatch):
+    data = alone(tmp_path, jpeg(512, 640))
+    model = skinzoo.create_model("simple_cnn", label_space=data.label_space, image_size=64, seed=0)
+    asked, read = [], FileSource.read_reduced
+
+    def noting(self, image, mask, id, least):
+        asked.append(least)
+        return read(self, image, mask, id, least)
+
+    monkeypatch.setattr(FileSource, "read_reduced", noting)
+    monkeypatch.setattr(FileSource, "read", None)
+    report = skinzoo.evaluate(model, data, examples=1)
+    assert set(asked) == {(128, 128)}
+    assert len(asked) == 1 + len(report.examples)

@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -224,7 +225,11 @@ def test_not_enough_memory_is_no_fault_of_the_file(tmp_path, monkeypatch):
     def fail(*_):
         raise MemoryError
 
+    def no_room(*_):
+        raise cv2.error("Insufficient memory")
+
     monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.load", fail)
+    monkeypatch.setattr(cv2, "imdecode", no_room)
     with pytest.raises(ImageDecodeError, match="not enough memory") as caught:
         read_image(tmp_path / "a.jpg")
     assert caught.value.code == "FILE_UNREADABLE"

@@ -256,6 +256,40 @@ def test_tables_and_evaluations(multitask, data, pictures, tmp_path, monkeypatch
     assert len(made) == 4
 
 
+def test_other_scores(multitask, data, monkeypatch):
+    """Robustness, several collections and rankings: the model's figures, with one copy for all passes of a kind."""
+    made = spied(monkeypatch)
+    settings = {"corruptions": ["dark"], "strengths": [3], "resamples": 20, "progress": False}
+    plain, fused = (skinzoo.evaluate_robustness(multitask, data, **settings, engine=e) for e in ("plain", "auto"))
+    assert len(made) == 1
+    for a, b in zip(plain.cells, fused.cells, strict=True):
+        assert a.values == pytest.approx(b.values, abs=1e-3, nan_ok=True)
+    plain, fused = (skinzoo.evaluate_across(multitask, [data], resamples=20, engine=e) for e in ("plain", "auto"))
+    assert len(made) == 2
+    assert plain.first.values == pytest.approx(fused.first.values, abs=1e-3, nan_ok=True)
+    plain, fused = (skinzoo.rank_unlabelled(multitask, data, engine=e) for e in ("plain", "auto"))
+    assert len(made) == 3
+    np.testing.assert_allclose(plain.scores, fused.scores, atol=1e-5)
+    skinzoo.rank_unlabelled(multitask, data, "diversity", engine="fused", n=2)
+    assert len(made) == 3, "its features are the model's own"
+
+
+def test_what_the_copy_says_is_what_is_scored(multitask, data, monkeypatch):
+    other = copy.deepcopy(multitask)
+    other.head[-1].bias.data[3] += 50
+    monkeypatch.setattr(engines_fused, "fused_copy", lambda _: other)
+    ranking = skinzoo.rank_unlabelled(multitask, data, engine="fused")
+    assert ranking.scores.max() < 1e-6, "the copy is sure of itself"
+    across = skinzoo.evaluate_across(multitask, [data], metrics=["accuracy"], resamples=20, engine="fused")
+    share = (data.records.labels == 3).mean()
+    assert across.first.values["accuracy"] == pytest.approx(share)
+    robustness = skinzoo.evaluate_robustness(
+        multitask, data, corruptions=["dark"], strengths=[1], metrics=["accuracy"], resamples=20, progress=False,
+        engine="fused",
+    )  # fmt: skip
+    assert robustness.cells[0].values["accuracy"] == pytest.approx(share)
+
+
 def test_there_are_four_engines(multitask, data, pictures, tmp_path):
     message = r"engine must be one of 'auto', 'plain', 'fused', 'onnx', got 'turbo'"
     for call in (skinzoo.predict, skinzoo.predict_all):
@@ -266,6 +300,11 @@ def test_there_are_four_engines(multitask, data, pictures, tmp_path):
     assert not list(tmp_path.iterdir())
     with pytest.raises(ConfigError, match=message):
         skinzoo.evaluate(multitask, data, engine="turbo")
+    for scored, given in (
+        (skinzoo.evaluate_robustness, data), (skinzoo.evaluate_across, [data]), (skinzoo.rank_unlabelled, data)
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=message):
+            scored(multitask, given, engine="turbo")
 
 
 def test_onnxruntime_answers_as_the_model(pictures, tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ QUICK = ["--num_steps", "2", "--batch-size", "4", "--image_size", "32", "--eval-
 def run(monkeypatch, capsys):
     def run_script(name: str, *arguments: object) -> str:
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        monkeypatch.syspath_prepend(str(EXAMPLES))  # as for a script that is started by its path
         runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
         said = capsys.readouterr()
         run_script.errors = said.err
@@ -38,7 +39,10 @@ def test_scripts_use_the_public_api_only(script):
         if isinstance(node, ast.ImportFrom):
             names.append(node.module)
         for name in names:
-            assert name in ("skinzoo", "PIL") or name.split(".")[0] in sys.stdlib_module_names
+            assert (
+                name.split(".")[0] in ("skinzoo", "PIL", "reproduction")
+                or name.split(".")[0] in sys.stdlib_module_names
+            )
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)

@@ -1,6 +1,7 @@
 """A run that was cut off anywhere and started again ends as if nothing had happened: the same bits everywhere."""
 
 import random
+import signal
 
 import numpy as np
 import pytest
@@ -315,3 +316,23 @@ def test_a_folder_of_a_run_without_checkpoints_is_refused(tmp_path):
     (tmp_path / "history.csv").touch()
     with pytest.raises(ConfigError, match="holds an earlier run; choose another output_dir, or overwrite=True"):
         toy_run(tmp_path)
+
+
+@pytest.mark.parametrize("moment", ["on_fit_end", "on_evaluation"])
+def test_a_signal_in_the_last_moments_ends_the_program_and_not_the_run(moment, tmp_path, capsys):
+    class Signalled(Callback):
+        pass
+
+    def stop(_self, trainer, *_):
+        if trainer.run.progress.step == trainer.run.total:
+            signal.raise_signal(signal.SIGTERM)
+
+    setattr(Signalled, moment, stop)
+    with pytest.raises(SystemExit) as left:
+        toy_run(tmp_path, callbacks=[Signalled()])
+    assert left.value.code == 143
+    assert "SIGTERM: stopped after step" in capsys.readouterr().out
+    again = Trainer(ToyModel(), TrainConfig(output_dir=str(tmp_path), **BASE))
+    assert again.fit(*toy_data()).rows
+    assert again.run.progress.finished
+    assert again.run.progress.step == again.run.total

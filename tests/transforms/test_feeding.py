@@ -8,11 +8,12 @@ import torch
 
 import skinzoo
 from skinzoo.datasets import make_loader
-from skinzoo.errors import LabelError, MaskError
+from skinzoo.errors import ConfigError, LabelError, MaskError
 from skinzoo.losses import MultiTaskLoss
 from skinzoo.losses.checks import check_labels, check_masks, targets_checked
 from skinzoo.transforms import Transform, create_augmentation, feed
-from skinzoo.types import IGNORE_INDEX, NO_MASK, InputSpec
+from skinzoo.transforms.normalisation import normalise
+from skinzoo.types import IGNORE_INDEX, NO_MASK, Batch, InputSpec
 
 SPEC = InputSpec(size=(48, 40))
 
@@ -45,7 +46,7 @@ def test_bytes_become_the_same_floats(data, workers, channels_last):
         assert packed.images.is_contiguous(memory_format=torch.channels_last), "nothing is transposed on the way"
         fed = feed(packed, SPEC, torch.device("cpu"), channels_last=channels_last)
         assert fed.images.is_contiguous(memory_format=layout)
-        torch.testing.assert_close(fed.images, plain.images, rtol=0, atol=1e-6)
+        assert torch.equal(fed.images, plain.images)
         assert fed.ids == plain.ids
         assert torch.equal(fed.labels, plain.labels)
         if plain.masks is None:
@@ -54,6 +55,26 @@ def test_bytes_become_the_same_floats(data, workers, channels_last):
         torch.testing.assert_close(fed.masks, plain.masks, rtol=0, atol=0, equal_nan=True)
         lacking += int(fed.masks.isnan().flatten(1).all(1).sum())
     assert 0 < lacking <= 4
+
+
+@pytest.mark.parametrize("spec", [SPEC, InputSpec((5, 7), mean=(0, 0.5, 1), std=(1, 0.3, 0.01))])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_every_byte_becomes_the_float_that_a_single_picture_gives(spec, channels_last):
+    height, width = spec.size
+    ramp = np.arange(256, dtype=np.uint8).repeat(3 * height * width).reshape(256, height, width, 3)
+    rows = torch.from_numpy(ramp).permute(0, 3, 1, 2)
+    for images in (rows, rows.contiguous()):
+        batch = Batch(images, torch.zeros(256, dtype=torch.int64), None, [""] * 256)
+        fed = feed(batch, spec, torch.device("cpu"), channels_last=channels_last).images
+        assert torch.equal(fed, torch.stack([normalise(picture, spec) for picture in ramp]))
+        assert fed.is_contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_bytes_of_another_shape_are_refused(channels_last):
+    batch = Batch(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), None, ["a", "b"])
+    with pytest.raises(ConfigError, match=r"expected uint8 images \(N, 3, H, W\), got torch.uint8 of shape \(2, 1,"):
+        feed(batch, SPEC, torch.device("cpu"), channels_last=channels_last)
 
 
 def test_floats_are_only_moved(data):

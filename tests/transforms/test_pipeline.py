@@ -122,6 +122,58 @@ def test_a_read_only_picture_can_stay_bytes():
     Transform(SPEC, create_augmentation("light"), output="uint8")(s).image.zero_()
 
 
+@pytest.mark.parametrize("preset", [None, "light", "strong"])
+@pytest.mark.parametrize("shape", [(32, 32), (40, 48)])
+@pytest.mark.parametrize("crop", ["none", "center"])
+def test_a_picture_is_written_where_it_is_wanted(preset, shape, crop):
+    spec = InputSpec(size=(32, 32), crop=crop, crop_fraction=1)
+    transform = Transform(spec, None if preset is None else create_augmentation(preset), seed=3, output="uint8")
+    s = sample(4, shape)
+    s.image.setflags(write=False)
+    memory = np.full((2, 32, 32, 3), 77, np.uint8)
+    written, own = transform(s, index=4, out=memory[1]), transform(s, index=4)
+    assert np.array_equal(written.image.permute(1, 2, 0).numpy(), memory[1])
+    assert written.image.data_ptr() == memory[1].ctypes.data
+    assert torch.equal(written.image, own.image)
+    assert torch.equal(written.mask, own.mask)
+    assert (memory[0] == 77).all()
+
+
+@pytest.mark.parametrize(
+    ("output", "out", "said"),
+    [
+        ("float32", np.empty((32, 32, 3), np.uint8), "output='float32'"),
+        ("uint8", np.empty((32, 33, 3), np.uint8), r"shape \(32, 33, 3\)"),
+        ("uint8", np.empty((32, 32, 3), np.float32), "got float32"),
+        ("uint8", np.frombuffer(bytes(3072), np.uint8).reshape(32, 32, 3), "read-only"),
+    ],
+)
+def test_memory_of_another_kind_is_refused(output, out, said):
+    with pytest.raises(ConfigError, match=said):
+        Transform(SPEC, output=output)(sample(), out=out)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (48, 32)])
+def test_a_step_of_ones_own_may_write_to_what_it_is_given(shape):
+    class Blackening(albumentations.DualTransform):
+        def apply(self, img, **_):
+            img[:4] = 0
+            return img
+
+        def apply_to_mask(self, mask, **_):
+            mask[:4] = 0
+            return mask
+
+    s = sample(1, shape)
+    s.image.setflags(write=False)
+    s.mask.setflags(write=False)
+    before = s.image.copy()
+    out = Transform(SPEC, albumentations.Compose([Blackening(p=1)]), output="uint8")(s)
+    assert (out.image[:, :4] == 0).all()
+    assert (out.mask[0, :4] == 0).all()
+    assert np.array_equal(s.image, before)
+
+
 def test_wrong_batches_and_outputs_are_errors():
     with pytest.raises(ConfigError, match=r"expected uint8 images \(N, 3, H, W\), got torch.float32"):
         normalise_batch(torch.zeros(1, 3, 4, 4), SPEC)
@@ -131,9 +183,10 @@ def test_wrong_batches_and_outputs_are_errors():
         Transform(SPEC, output="float16")
 
 
-def test_only_an_augmented_picture_may_be_decoded_smaller():
-    assert Transform(SPEC).least is None
-    assert Transform(SPEC, create_augmentation("none")).least is None
+def test_a_picture_may_be_decoded_smaller_and_least_without_augmentation():
+    assert Transform(SPEC).least == (64, 64)
+    assert Transform(SPEC, create_augmentation("none")).least == (64, 64)
+    assert Transform(InputSpec((28, 35), crop="center")).least == (64, 80)
     assert Transform(SPEC, create_augmentation("light")).least == (32, 32)
     assert Transform(InputSpec((28, 35), crop="center"), create_augmentation("light")).least == (32, 40)
 

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import skinzoo
-from skinzoo.datasets import IntegrityWarning, LeakageWarning, SkinDataset, make_loader
+from skinzoo.datasets import IntegrityWarning, LeakageWarning, SkinDataset
 from skinzoo.errors import ConfigError, EmptyLoaderError, LabelError, UnknownNameError
+from skinzoo.evaluation.batching import BatchSize, check_batch_size, fitting_batch_size
 from skinzoo.evaluation.comparison.measuring import LEVEL, malignant_threshold
+from skinzoo.evaluation.engines import Engine, check_engine, forward_of
 from skinzoo.evaluation.external.figures import Comparison, Scored, benign_or_malignant, malignancy
 from skinzoo.evaluation.external.report import CrossReport
-from skinzoo.evaluation.inference import Outcome, collect
+from skinzoo.evaluation.inference import Outcome, collect, evaluation_loader
 from skinzoo.evaluation.overlap import check_overlap
 from skinzoo.evaluation.recording import scoped_names
 from skinzoo.evaluation.report import Report
@@ -22,7 +24,6 @@ from skinzoo.metrics.resampling import require_draws
 from skinzoo.models import SkinModel
 from skinzoo.registry import did_you_mean
 from skinzoo.taxonomy import Alignment, align
-from skinzoo.transforms import Transform
 
 Overrides = Mapping[str, Mapping[str, str | None]]
 
@@ -33,11 +34,12 @@ def evaluate_across(
     *,
     metrics: Sequence[str] | None = None,
     overrides: Overrides | None = None,
-    batch_size: int = 32,
+    batch_size: BatchSize = "auto",
     num_workers: int = 0,
     resamples: int = 1000,
     seed: int = 0,
     allow_overlap: bool = False,
+    engine: Engine = "auto",
 ) -> CrossReport:
     """Score a model on several collections, each in the model's classes.
 
@@ -56,11 +58,12 @@ def evaluate_across(
         metrics: Names such as `"macro_f1"`, `"malignant/auc"` or `"dice"`; None for the balanced accuracy, macro AUC,
             sensitivity and specificity for malignant lesions, and Dice, where they are measured.
         overrides: What you know better about classes, by the collection's name; see `skinzoo.align`.
-        batch_size: Samples at a time.
+        batch_size: Samples at a time; `"auto"` for as many as fit into memory, as for `predict`.
         num_workers: Processes that load data.
         resamples: Of the intervals.
         seed: Of the resamples.
         allow_overlap: Score even images that the model was trained on; the report then says so.
+        engine: What computes the answers that are scored, as for `predict`; made anew for each collection.
 
     Raises:
         ConfigError: No collection, one without what the model predicts, or an option out of range.
@@ -71,13 +74,15 @@ def evaluate_across(
     """
     named = _named(datasets)
     require_draws(resamples, seed)
+    check_engine(engine)
+    check_batch_size(batch_size)
     for name in overrides or {}:
         if name not in named:
             raise UnknownNameError(f"overrides speak of {name!r}, which is not given; {did_you_mean(name, named)}")
     entries: list[Scored] = []
     for position, (name, dataset) in enumerate(named.items()):
         aligned, alignment = _aligned(model, dataset, name, (overrides or {}).get(name))
-        settings = {"batch_size": batch_size, "num_workers": num_workers}
+        settings = {"batch_size": batch_size, "num_workers": num_workers, "engine": engine}
         outcome, report, notes = _run(model, aligned, settings, allow_overlap=allow_overlap)
         notes += _disagreements(dataset, alignment)
         if entries and (shared := _shared(entries[0].dataset, dataset)):
@@ -143,14 +148,10 @@ def _run(
             warnings.simplefilter("ignore", LeakageWarning)  # given by the check above
             report = evaluate(model, dataset, allow_overlap=allow_overlap, **settings)
         return report.outcome, report, notes
-    loader = make_loader(
-        dataset,
-        Transform(model.input_spec),
-        batch_size=settings["batch_size"],
-        num_workers=settings["num_workers"],
-        metadata=model.metadata_encoder,
-    )
-    return collect(model, loader, device=model.device), None, notes
+    forward = forward_of(model, settings["engine"], len(dataset))
+    size = fitting_batch_size(model, settings["batch_size"], len(dataset), forward)
+    loader = evaluation_loader(model, dataset, batch_size=size, num_workers=settings["num_workers"])
+    return collect(model, loader, device=model.device, forward=forward), None, notes
 
 
 def _disagreements(dataset: SkinDataset, alignment: Alignment | None) -> list[str]:

@@ -10,11 +10,13 @@ import numpy as np
 from tqdm import tqdm
 
 import skinzoo
-from skinzoo.datasets import SkinDataset, make_loader
+from skinzoo.datasets import SkinDataset
 from skinzoo.errors import ConfigError, EmptyLoaderError, UnknownNameError
+from skinzoo.evaluation.batching import BatchSize, check_batch_size, fitting_batch_size
 from skinzoo.evaluation.comparison.measuring import LEVEL, default_metrics, malignant_threshold, measure
 from skinzoo.evaluation.comparison.paired import FloatArray, ModelFigures, difference_interval
-from skinzoo.evaluation.inference import collect
+from skinzoo.evaluation.engines import Engine, check_engine, forward_of
+from skinzoo.evaluation.inference import collect, evaluation_loader
 from skinzoo.evaluation.overlap import Overlap, check_overlap
 from skinzoo.evaluation.robustness.corrupting import corrupted
 from skinzoo.evaluation.robustness.pixelstore import stored
@@ -24,7 +26,6 @@ from skinzoo.metrics import Interval
 from skinzoo.metrics.resampling import require_draws
 from skinzoo.models import SkinModel
 from skinzoo.registry import did_you_mean
-from skinzoo.transforms import Transform
 from skinzoo.transforms.corruptions import CORRUPTIONS, STRENGTHS, check_strength, list_corruptions
 
 WORKING_SIZE = 512
@@ -39,13 +40,14 @@ def evaluate_robustness(
     corruptions: Sequence[str] | None = None,
     strengths: Sequence[int] = STRENGTHS,
     metrics: Sequence[str] | None = None,
-    batch_size: int = 32,
+    batch_size: BatchSize = "auto",
     num_workers: int = 0,
     max_images: int | None = None,
     resamples: int = 1000,
     seed: int = 0,
     allow_overlap: bool = False,
     progress: bool = True,
+    engine: Engine = "auto",
 ) -> RobustnessReport:
     """Score a model on pictures as they are, and under each corruption at each strength.
 
@@ -64,13 +66,15 @@ def evaluate_robustness(
         strengths: Some of 1 (mild) to 5 (severe).
         metrics: Names such as `"macro_f1"`, `"MEL/recall"`, `"malignant/auc"` or `"dice"`; None for the balanced
             accuracy, macro AUC, sensitivity and specificity for malignant lesions, and Dice, where they are measured.
-        batch_size: Samples at a time.
+        batch_size: Samples at a time; `"auto"` for as many as fit into memory, as for `predict`.
         num_workers: Processes that corrupt pictures.
         max_images: Score at most so many, drawn so that the classes keep their shares; None for all.
         resamples: Of the intervals.
         seed: Of the corruptions, of the draw of `max_images` and of the resamples.
         allow_overlap: Score even images that the model was trained on; the report then says so.
         progress: Show a bar if this is a terminal.
+        engine: What computes the answers that are scored, as for `predict`; what counts is the number of all passes'
+            pictures together.
 
     Raises:
         UnknownNameError: No such corruption or metric; the message lists close matches.
@@ -83,6 +87,8 @@ def evaluate_robustness(
     names = _names(corruptions)
     levels = _strengths(strengths)
     require_draws(resamples, seed)
+    check_engine(engine)
+    check_batch_size(batch_size)
     if not len(dataset):
         raise EmptyLoaderError(f"{dataset.name} has no image; there is nothing to score.")
     check_dataset(model, dataset)
@@ -91,16 +97,13 @@ def evaluate_robustness(
     malignant = model.label_space.malignant if model.label_space is not None else frozenset()
     threshold = malignant_threshold(model)
     short_side = working_size(model)
+    seen = len(part) * (1 + len(names) * len(levels))
+    forward = forward_of(model, engine, seen)
+    size = fitting_batch_size(model, batch_size, seen, forward)
 
     def run(data: SkinDataset) -> ModelFigures:
-        loader = make_loader(
-            data,
-            Transform(model.input_spec),
-            batch_size=batch_size,
-            num_workers=num_workers,
-            metadata=model.metadata_encoder,
-        )
-        outcome = collect(model, loader, device=model.device)
+        loader = evaluation_loader(model, data, batch_size=size, num_workers=num_workers)
+        outcome = collect(model, loader, device=model.device, forward=forward)
         return measure(
             outcome, part.records.groups, malignant=malignant, threshold=threshold, resamples=resamples, seed=seed
         )
