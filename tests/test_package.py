@@ -19,7 +19,7 @@ FLOORS = [
     {"models", "datasets", "transforms", "losses", "metrics"},
     {"inputs"},
     {"training", "evaluation", "explain", "plotting", "publishing", "interchange"},
-    {"cli", "__main__"},
+    {"cli", "demo", "__main__"},
 ]
 FLOOR_OF = {room: n for n, floor in enumerate(FLOORS) for room in floor}
 

@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
 def build_parser() -> Parser:
     """The parser of all commands."""
-    from skinzoo.cli import audit, convert, datasets, download, export, models, predict, publish, verify, weights
+    from skinzoo.cli import audit, convert, datasets, demo, download, export, models, predict, publish, verify, weights
 
     parser = Parser(prog="skinzoo", description=textwrap.fill(_ABOUT, WIDTH), epilog=_NOTE)
     parser.add_argument("--version", action="version", version=f"skinzoo {skinzoo.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for module in (models, weights, datasets, download, verify, predict, audit, convert, export, publish):
+    for module in (models, weights, datasets, download, verify, predict, demo, audit, convert, export, publish):
         module.add(commands)
     return parser
 
