@@ -4,7 +4,7 @@ Without arguments: a placeholder that knows drawn lesions only, in about five mi
 
     python examples/make_bundled.py
     python examples/make_bundled.py --out runs/bundled --resume
-    python examples/make_bundled.py --data ham10000 --root data/HAM10000 --architecture multitask_regnety_004
+    python examples/make_bundled.py --data ham10000 --root data/HAM10000 --cache cache
 
 The folder of --out then holds `train/` (checkpoints) and `report/`; `<name>/` with the files that belong into
 skinzoo/hub/bundled/<name>/; and the record `<name>.json` that belongs into skinzoo/hub/records/. --install puts both
@@ -26,7 +26,8 @@ from typing import Any
 import skinzoo
 
 MOST_BYTES = 10_000_000
-RECIPES = {"synthetic": "synthetic-multitask", "ham10000": "ham-multitask-strong"}
+SMALL = "multitask_mobilenetv3_small_100"
+RECIPES = {"synthetic": "synthetic-multitask", "ham10000": "ham-compact"}
 LIBRARIES = ("torch", "timm", "segmentation-models-pytorch", "albumentations")
 STATED: dict[str, dict[str, Any]] = {
     "synthetic": {
@@ -64,18 +65,21 @@ def parse_arguments() -> argparse.Namespace:
 
     option("data", default="synthetic", choices=skinzoo.list_datasets(), help="collection (default synthetic)")
     option("root", help="folder of the collection")
-    option("architecture", default="multitask_mobilenetv3_small_100", help="with class, mask or both")
-    option("decoder", default="light", help="of a U-Net (default light)")
-    option("backbone_weights", help="'imagenet', 'none' or a file (default: none for drawn pictures, else imagenet)")
-    option("image_size", type=int, default=128, help="pixels (default 128)")
+    option("architecture", help="with class, mask or both (default: the recipe's; small for drawn pictures)")
+    option("decoder", help="of a U-Net (default: the recipe's, else light)")
+    option("backbone_weights", help="'imagenet', 'none' or a file (default: the recipe's)")
+    option("image_size", type=int, help="pixels (default: the recipe's, else 128)")
     option("num_images", type=int, default=1050, help="of the drawn pictures (default 1050)")
     option("recipe", choices=skinzoo.list_recipes(), help="settings to start from (default: by collection)")
     option("epochs", type=int, help="passes over the training images (default 8 for drawn pictures, else the recipe's)")
     option("batch_size", type=int)
     option("learning_rate", type=float)
+    option("cache", help="folder for the training pictures, decoded to --cache_size (default: decode every time)")
+    option("cache_size", type=int, default=160, help="pixels (default 160)")
     option("num_workers", type=int, default=0, help="processes that load data")
     option("device", default="auto", help="'auto', 'cpu', 'cuda' ...")
     option("seed", type=int, default=42, help="of split, weights, order and augmentation")
+    option("weights_seed", type=int, help="of the random weights, if another than --seed")
     option("hardware", help="what it runs on, for the record (default: found out)")
     option("tag", default="bundled", help="what tells these weights from others of the architecture")
     option("stated", help="JSON file with title, licence, citation, intended_use, limits, as far as they are others")
@@ -99,14 +103,20 @@ def make_recipe(args: argparse.Namespace) -> skinzoo.Recipe:
     if args.smoke:
         args.image_size, args.num_images = 32, 140
         changes |= {"epochs": None, "num_steps": 2, "batch_size": 8}
-    given = args.backbone_weights or ("none" if drawn else "imagenet")
-    options: dict[str, Any] = {"backbone_weights": None if given == "none" else given, "image_size": args.image_size}
-    if "decoder" in skinzoo.model_info(args.architecture).options:
-        options["decoder"] = args.decoder
-    size = max(args.image_size, 32)
+    architecture = args.architecture or (SMALL if drawn else recipe.model)
+    before = recipe.model_options if architecture == recipe.model else {}
+    start = args.backbone_weights or before.get("backbone_weights", "none" if drawn else "imagenet")
+    options = {
+        **before,
+        "backbone_weights": None if start == "none" else start,
+        "image_size": args.image_size or before.get("image_size", 128),
+    }
+    if "decoder" in skinzoo.model_info(architecture).options:
+        options["decoder"] = args.decoder or before.get("decoder", "light")
+    size = max(options["image_size"], 32)
     return dataclasses.replace(
         recipe,
-        model=args.architecture,
+        model=architecture,
         model_options=options,
         dataset=args.data,
         dataset_options={"num_images": args.num_images, "size": size} if drawn else {},
@@ -122,12 +132,17 @@ def make_recipe(args: argparse.Namespace) -> skinzoo.Recipe:
 
 
 def train_model(
-    recipe: skinzoo.Recipe, train: skinzoo.SkinDataset, val: skinzoo.SkinDataset
+    recipe: skinzoo.Recipe,
+    train: skinzoo.SkinDataset,
+    val: skinzoo.SkinDataset,
+    *,
+    weights_seed: int | None = None,
 ) -> tuple[skinzoo.SkinModel, skinzoo.History]:
     """A model with its best weights, calibrated, with thresholds."""
+    seed = recipe.train.seed if weights_seed is None else weights_seed
     task = skinzoo.model_info(recipe.model).task
     labels = {} if task == "segmentation" else {"label_space": train.label_space}
-    model = skinzoo.create_model(recipe.model, seed=recipe.train.seed, **labels, **recipe.model_options)
+    model = skinzoo.create_model(recipe.model, seed=seed, **labels, **recipe.model_options)
     weights = None
     if recipe.class_weights and model.task.has_labels:
         weights = skinzoo.class_weights(list(train.class_counts().values()), scheme=recipe.class_weights)
@@ -151,18 +166,19 @@ def train_model(
 
 
 def describe(
-    recipe: skinzoo.Recipe, model: skinzoo.SkinModel, history: skinzoo.History, hardware: str
+    recipe: skinzoo.Recipe, model: skinzoo.SkinModel, history: skinzoo.History, args: argparse.Namespace
 ) -> dict[str, Any]:
     """How the weights came about, as the record keeps it."""
     config, schedule, last = recipe.train, recipe.train.schedule, history.rows[-1]
     start = recipe.model_options["backbone_weights"]
+    random = "random weights" + (f" (seed {args.weights_seed})" if args.weights_seed is not None else "")
     parts = [recipe.classification_loss] if model.task.has_labels else []
     parts += [recipe.segmentation_loss] if model.task.has_masks else []
     weights = f", {recipe.class_weights} class weights" if recipe.class_weights and model.task.has_labels else ""
     smoothing = f", label smoothing {recipe.label_smoothing:g}" if recipe.label_smoothing else ""
     device = f"one {model.device.type} device" if model.device.type != "cpu" else f"{os.cpu_count()} CPU cores"
     return {
-        "start": "random weights" if start is None else f"backbone weights: {start}",
+        "start": random if start is None else f"backbone weights: {start}",
         "optimizer": config.optimizer,
         "learning_rate": config.lr,
         "schedule": f"{schedule.kind}, warm-up over {schedule.warmup:.0%}",
@@ -172,7 +188,7 @@ def describe(
         "loss": " + ".join(parts) + weights + smoothing,
         "selection": f"{config.monitor}, epoch {history.best['epoch']:g}" if history.best else "the last step",
         "seed": config.seed,
-        "hardware": hardware or f"{device} ({platform.machine()})",
+        "hardware": args.hardware or f"{device} ({platform.machine()})",
         "minutes": round(last["seconds"] / 60, 2),
         "versions": {"skinzoo": skinzoo.__version__, **{name: version(name) for name in LIBRARIES}},
     }
@@ -218,15 +234,17 @@ def main() -> None:
     train, val, test = data.split(recipe.fractions, seed=recipe.train.seed)
     for part in (train, val, test):
         print(part)
+    if args.cache:  # for training alone: what is scored are the files
+        train, val = (part.cache(args.cache, args.cache_size) for part in (train, val))
 
-    model, history = train_model(recipe, train, val)
+    model, history = train_model(recipe, train, val, weights_seed=args.weights_seed)
     name, stated = f"{recipe.model}.{args.tag}", statement(args)
     folder = out / name
     shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(
         folder,
         dtype="float16",
-        recipe=describe(recipe, model, history, args.hardware),
+        recipe=describe(recipe, model, history, args),
         data={"name": args.data, "options": dict(recipe.dataset_options), "fractions": list(recipe.fractions)},
     )
 

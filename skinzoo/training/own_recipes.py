@@ -1,4 +1,4 @@
-"""This library's own settings for HAM10000: stronger than those of the projects, for a machine with a GPU."""
+"""This library's own settings for HAM10000: stronger than those of the projects; most are for a machine with a GPU."""
 
 from __future__ import annotations
 
@@ -46,6 +46,27 @@ OWN_RECIPES = (
         train=TrainConfig(epochs=40, batch_size=16, monitor="val_balanced_accuracy", **_TRAIN),
         segmentation_loss="dice_bce",
         **_CLASSES,
+    ),
+    Recipe(
+        "ham-compact",
+        "HAM10000, class and mask in 4.8 M parameters: RegNetY-400MF encoder from random weights, 128 px, 60 epochs",
+        dataset="ham10000",
+        model="multitask_regnety_004",
+        train=TrainConfig(
+            epochs=60,
+            batch_size=48,
+            lr=2e-3,
+            weight_decay=0.02,
+            schedule=Schedule("cosine", warmup=0.05),
+            clip_grad_norm=5.0,
+            ema_decay=0.998,
+            precision="auto",
+            augmentation="strong",
+            sampling="sqrt",
+            monitor="val_balanced_accuracy",
+        ),
+        model_options={"decoder": "light", "dropout": 0.2, "backbone_weights": None, "image_size": 128},
+        segmentation_loss="dice_bce",
     ),
     Recipe(
         "ham-metadata",

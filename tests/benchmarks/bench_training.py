@@ -26,7 +26,8 @@ def run(options: Options) -> Iterator[Result]:
     """Steps of one model, and of two against one."""
     size, steps = options.size(128, 32), options.size(4, 1)
     yield from _step(size, options.size(32, 4), steps, options)
-    yield _multitask(size, options.size(16, 4), steps, options)
+    yield _multitask(size, options.size(16, 4), steps, options, "standard")
+    yield _multitask(size, options.size(16, 4), steps, options, "light")
 
 
 def _step(size: int, batch_size: int, steps: int, options: Options) -> Iterator[Result]:
@@ -51,11 +52,12 @@ def _step(size: int, batch_size: int, steps: int, options: Options) -> Iterator[
         yield Result.of(measure, t.ratio("plain", "bf16"), note=rate)
 
 
-def _multitask(size: int, batch_size: int, steps: int, options: Options) -> Result:
+def _multitask(size: int, batch_size: int, steps: int, options: Options, decoder: str) -> Result:
     data, config = in_memory(4 * batch_size, size), loops.config_of(steps, batch_size)
+    given = {"image_size": size, "backbone_weights": None, "decoder": decoder, "seed": 0}
     models = {
-        "both": skinzoo.create_model("multitask_resnet18", image_size=size, backbone_weights=None, seed=0),
-        "masks": skinzoo.create_model("unet_resnet18", image_size=size, backbone_weights=None, seed=0),
+        "both": skinzoo.create_model("multitask_resnet18", **given),
+        "masks": skinzoo.create_model("unet_resnet18", **given),
         "classes": skinzoo.create_model("resnet18_scratch", image_size=size, seed=0),
     }
     with threads(options.threads):
@@ -63,7 +65,7 @@ def _multitask(size: int, batch_size: int, steps: int, options: Options) -> Resu
         t = take_turns(variants, options.rounds)
     rate = f"{batch_size * steps / t.median('both'):,.0f} images/s"
     summary = t.figure(lambda s: (s["masks"] + s["classes"]) / s["both"])
-    return Result.of("one multi-task model, against two models", summary, at_least=1.45, note=rate)
+    return Result.of(f"one multi-task model, against two models; {decoder} decoder", summary, at_least=1.45, note=rate)
 
 
 BENCHMARK = Benchmark("training", "Training steps", ABOUT, run)

@@ -214,10 +214,12 @@ def test_the_example_takes_real_collections(make, tmp_path, fake_ham10000):
     out = tmp_path / "out"
     printed = make(
         *("--smoke", "--out", out, "--data", "ham10000", "--root", fake_ham10000()),
-        *("--backbone-weights", "none", "--tag", "ham"),
+        *("--cache", tmp_path / "cache", "--cache-size", "32", "--weights-seed", "7", "--tag", "ham"),
     )
     assert "WARNING" not in printed
-    record = read_record(out / "multitask_mobilenetv3_small_100.ham.json")
+    record = read_record(out / "multitask_regnety_004.ham.json")
+    assert record.training.start == "random weights (seed 7)"
+    assert (record.training.batch_size, record.training.augmentation) == (8, "strong")
     assert not record.synthetic
     assert {part.licence for part in record.data} == {"CC BY-NC 4.0"}
     assert "Tschandl" in record.citation
