@@ -23,7 +23,6 @@ from reproduction.settings import (
     RATE_ON_TWO_CORES,
     Budget,
     default_budget,
-    with_precision,
 )
 from reproduction.tables import write_table
 from reproduction.training import read_row, run_job
@@ -68,7 +67,6 @@ def chosen_budget(args: argparse.Namespace) -> Budget:
     changed = {}
     for name in ("ham", "nine", "pretraining"):
         config = dataclasses.replace(getattr(budget, name), device=args.device)
-        config = with_precision(config, args.device)
         if args.num_workers is not None:
             config = dataclasses.replace(config, num_workers=args.num_workers)
         if args.num_steps is not None:

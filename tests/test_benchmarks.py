@@ -171,9 +171,7 @@ def test_a_processor_says_its_name_and_what_it_can(tmp_path):
     told = tmp_path / "cpuinfo"
     told.write_text("processor\t: 0\nmodel name\t: Chip 9\nflags\t\t: fpu avx2 avx512_bf16\n")
     assert machine.processor(str(told)) == "Chip 9 (avx2, avx512_bf16)"
-    assert machine.has_bf16(str(told))
     assert machine.processor(str(tmp_path / "nothing"))
-    assert not machine.has_bf16(str(tmp_path / "nothing"))
 
 
 def test_what_is_not_installed_is_named():

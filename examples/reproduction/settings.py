@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import skinzoo
-from skinzoo import Schedule, TrainConfig
-
-FEATURES_FOR_BF16 = "avx512_bf16"
+from skinzoo import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -40,25 +38,19 @@ class Budget:
     pretraining: TrainConfig
 
 
-COMMON = TrainConfig(
-    optimizer="adamw",
-    lr=2e-3,
-    weight_decay=0.02,
-    schedule=Schedule("cosine", warmup=0.05),
-    clip_grad_norm=5.0,
-    ema_decay=0.998,
-    augmentation="strong",
-    sampling="sqrt",
-    monitor="val_balanced_accuracy",
-)
+COMMON = replace(skinzoo.get_recipe("ham-compact").train, epochs=None)
 # As the recipes isic9-*: AdamW, warm-up over the first fifth from 1e-4 to 1e-3, cosine to 1e-5.
 NINE = replace(
     skinzoo.get_recipe("isic9-simple-cnn").train,
     epochs=None,
     augmentation="dermoscopy",
     monitor="val_balanced_accuracy",
+    precision="auto",
 )
-TWO_STEPS = {"epochs": None, "num_steps": 2, "eval_every": 2, "batch_size": 8, "device": "cpu", "verbose": False}
+TWO_STEPS = {
+    **{"epochs": None, "num_steps": 2, "eval_every": 2, "batch_size": 8},
+    **{"precision": "fp32", "device": "cpu", "verbose": False},
+}
 
 BUDGETS = {
     budget.name: budget
@@ -80,12 +72,12 @@ BUDGETS = {
             backbone="resnet50",
             size=224,
             cached=256,
-            ham=replace(COMMON, epochs=60, batch_size=64, lr=1e-3, precision="bf16", num_workers=8),
+            ham=replace(COMMON, epochs=60, batch_size=64, lr=1e-3, num_workers=8),
             transfer_backbone="resnet50",
             nine_size=224,
             nine_cached=256,
-            nine=replace(NINE, num_steps=2000, batch_size=32, eval_every=100, precision="bf16", num_workers=8),
-            pretraining=replace(COMMON, epochs=30, batch_size=64, lr=1e-3, precision="bf16", num_workers=8),
+            nine=replace(NINE, num_steps=2000, batch_size=32, eval_every=100, num_workers=8),
+            pretraining=replace(COMMON, epochs=30, batch_size=64, lr=1e-3, num_workers=8),
         ),
         Budget(
             "smoke",
@@ -119,15 +111,6 @@ def default_budget(device: str) -> str:
     from skinzoo.devices import pick_device
 
     return "cpu" if pick_device(device).type == "cpu" else "gpu"
-
-
-def with_precision(config: TrainConfig, device: str) -> TrainConfig:
-    """On a processor that computes with bfloat16, mixed precision; on others, which only emulate it, none."""
-    from skinzoo.devices import pick_device
-
-    if pick_device(device).type != "cpu":
-        return config
-    return replace(config, precision="bf16" if FEATURES_FOR_BF16 in cpu_facts().get("flags", "") else "fp32")
 
 
 def cpu_facts() -> dict[str, str]:

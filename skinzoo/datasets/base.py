@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,40 +19,13 @@ from skinzoo.datasets.records import IntArray as IntArray
 from skinzoo.datasets.records import Records as Records
 from skinzoo.datasets.records import StrArray as StrArray
 from skinzoo.datasets.records import plain_value, positions
+from skinzoo.datasets.sources import Source as Source
 from skinzoo.errors import ConfigError, DataError
 from skinzoo.taxonomy import LabelSpace
 from skinzoo.types import IGNORE_INDEX, Sample
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Source(Protocol):
-    """Where pixels come from: files, a generator, a cache."""
-
-    def read(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:
-        """The picture (uint8, H x W x 3, RGB) and its mask (uint8 0/1, H x W, same size), None without one."""
-        ...
-
-
-@runtime_checkable
-class ReducingSource(Source, Protocol):
-    """A source that saves time where a smaller picture will do."""
-
-    def read_reduced(
-        self, image: str, mask: str, id: str, least: tuple[int, int]
-    ) -> tuple[ByteArray, ByteArray | None]:
-        """What `read` gives, at 1/1, 1/2, 1/4 or 1/8 of the size, and not below the height and width `least`."""
-        ...
-
-
-@runtime_checkable
-class ViewingSource(Source, Protocol):
-    """A source whose pictures lie in memory as they are."""
-
-    def view(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:
-        """What `read` gives, read-only and without a copy."""
-        ...
 
 
 class SkinDataset:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from skinzoo.datasets.base import ByteArray, IntArray, ReducingSource, SkinDataset, Source, StrArray, ViewingSource
+from skinzoo.datasets.base import ByteArray, IntArray, SkinDataset, StrArray
 from skinzoo.datasets.filesource import FileSource
 from skinzoo.datasets.ids import canonical_id
+from skinzoo.datasets.sources import ReducingSource, Source, ViewingSource
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import torch
+
 import skinzoo
+from skinzoo.training.precision import computes_bf16
 from tests.benchmarks import loops
 from tests.benchmarks.cli import main
 from tests.benchmarks.harness import Benchmark, Options, Result, take_turns, threads
-from tests.benchmarks.machine import has_bf16
 from tests.benchmarks.pictures import in_memory
 
 ABOUT = """\
@@ -32,7 +34,7 @@ def run(options: Options) -> Iterator[Result]:
 
 def _step(size: int, batch_size: int, steps: int, options: Options) -> Iterator[Result]:
     data, config = in_memory(4 * batch_size, size), loops.config_of(steps, batch_size)
-    absent = "" if has_bf16() else "the processor does not compute in bf16"
+    absent = "" if computes_bf16(torch.device("cpu")) else "the processor does not compute in bf16"
     ways = {"plain": loops.plainly, "Trainer": loops.by_trainer}
     models = {way: skinzoo.create_model("resnet18_scratch", image_size=size, seed=0) for way in ways}
     with threads(options.threads):

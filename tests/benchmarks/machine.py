@@ -48,11 +48,6 @@ def processor(path: str = CPUINFO) -> str:
     return f"{name} ({', '.join(known)})" if known else name
 
 
-def has_bf16(path: str = CPUINFO) -> bool:
-    """True if the processor says that it computes in bfloat16."""
-    return any(flag.endswith("bf16") for flag in _facts(path).get("flags", "").split())
-
-
 def _facts(path: str) -> dict[str, str]:
     try:
         lines = [line.partition(":") for line in Path(path).read_text().splitlines()]
