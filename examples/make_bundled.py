@@ -49,6 +49,8 @@ STATED: dict[str, dict[str, Any]] = {
             "It knows seven classes; a lesion of another kind, a scar or any other picture gets one of them too.",
             "HAM10000 comes from two sites, in Austria and Australia, and no skin tone was recorded: on dark skin, on "
             "other devices and on clinical photographs the model has not been measured.",
+            "It was trained on 8,940 of the 10,015 pictures, in a copy of 200 x 150 pixels, and sees 128 x 128: fine "
+            "structures are lost.",
             "All malignant lesions were confirmed by histology, most benign ones in other ways, so that their labels "
             "are less certain.",
         ],
@@ -218,7 +220,7 @@ def model_card(name: str, stated: dict[str, Any], report: skinzoo.Report) -> str
     return (
         f"# {name}\n\n{stated['title']}.\n\n{warning if stated['synthetic'] else ''}"
         f'```python\nimport skinzoo\n\nmodel = skinzoo.create_model("{architecture}", weights="{tag}")\n'
-        f'print(skinzoo.predict(model, "picture.jpg"))\n```\n\n'
+        f'print(skinzoo.predict(model, "picture.jpg")[0])\n```\n\n'
         f"## Use and limits\n\n{stated['intended_use']}\n\n{limits}\n\n"
         f"Licence: {stated['licence']}. {stated['citation']}\n\n" + report.markdown().replace("# ", "## ", 1)
     )

@@ -20,6 +20,8 @@ from typing import Any
 
 import skinzoo
 
+BUNDLED = "multitask_regnety_004.bundled"
+
 
 def parse_arguments() -> argparse.Namespace:
     """Options; each is understood with underscores and with dashes."""
@@ -114,7 +116,7 @@ class RunFile(skinzoo.training.Callback):
 
     def on_fit_start(self, trainer: skinzoo.Trainer) -> None:  # noqa: ARG002
         """Write `run.json`, and `recipe.yaml`, which `--config` takes to do the same in another folder."""
-        (self.folder / "run.json").write_text(json.dumps(self.run, indent=2))
+        (self.folder / "run.json").write_text(json.dumps(self.run, indent=2), "utf-8")
         train = dataclasses.replace(self.recipe.train, output_dir=None, overwrite=False)
         dataclasses.replace(self.recipe, train=train).to_file(self.folder / "recipe.yaml")
 
@@ -158,6 +160,13 @@ def tune(model: skinzoo.SkinModel, val: skinzoo.SkinDataset, batch_size: int) ->
         print(f"called malignant from {points.malignant:.1%} on, for a sensitivity of 95% on {val.name}")
 
 
+def ask_bundled(sample: Any) -> None:
+    """Print what the weights in the package, which know real lesions, say of a picture."""
+    print(f"\n{BUNDLED}, trained on real lesions, part of the package; its answer to a drawn one:")
+    print(skinzoo.predict(skinzoo.create_model(BUNDLED), sample)[0])
+    print(f"for a picture of yours: skinzoo predict {BUNDLED} lesion.jpg\n")
+
+
 def main() -> None:
     args = parse_arguments()
     recipe = adapted_recipe(args)
@@ -193,6 +202,8 @@ def main() -> None:
     data.integrity.save(folder / "integrity.json")
 
     print(report)
+    if recipe.dataset == "synthetic":
+        ask_bundled(test[0])
     print(f"weights  {folder / 'best'}")
     print(f"report   {page.resolve()}")
 

@@ -11,7 +11,10 @@ from skinzoo.types import Batch
 
 
 def pick_device(name: str | torch.device = "auto") -> torch.device:
-    """A device by name; `"auto"` takes the accelerator if there is one.
+    """A device by name.
+
+    Args:
+        name: As PyTorch writes it (`"cpu"`, `"cuda:1"`), or `"auto"`: the accelerator, or the CPU if there is none.
 
     Raises:
         ConfigError: No such device here.
@@ -32,7 +35,7 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
 
 
 def move(batch: Batch, device: torch.device) -> Batch:
-    """The batch on a device."""
+    """The batch with its tensors on a device; what is no tensor stays as it is."""
     moved: dict[str, Any] = {
         name: value.to(device, non_blocking=True)
         for name, value in batch._asdict().items()

@@ -1,8 +1,9 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and what several packages ask of files."""
 
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -16,6 +17,9 @@ from typing import Any
 
 from skinzoo.errors import ConfigError
 
+DISK_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+"""Error numbers of the operating system for a disk or a quota without room."""
+
 
 @contextmanager
 def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
@@ -26,7 +30,7 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=f"{target.suffix or '.tmp'}")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix or ".tmp")
     os.close(handle)
     temporary = Path(name)
     try:
@@ -65,6 +69,10 @@ def write_json(target: str | os.PathLike[str], value: Any) -> Path:
 
     NaN and infinities become null, because other languages' parsers refuse them; NumPy numbers and paths become plain.
 
+    Args:
+        target: The file.
+        value: Mappings, lists, tuples, numbers, texts, paths and None, in any depth.
+
     Raises:
         ConfigError: A value that JSON cannot hold; nothing is written.
     """
@@ -73,6 +81,10 @@ def write_json(target: str | os.PathLike[str], value: Any) -> Path:
 
 def folder_for(directory: str | os.PathLike[str], what: str) -> Path:
     """The path of a folder that `what` is to be written to; it need not exist.
+
+    Args:
+        directory: The folder.
+        what: What is to be written, in the words of the error message.
 
     Raises:
         ConfigError: There is a file of that name.
@@ -88,6 +100,11 @@ def write_csv(target: str | os.PathLike[str], header: Sequence[str], rows: Itera
 
     A text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return gets an apostrophe in front, because a
     spreadsheet would run it as a formula. Numbers stay numbers, negative ones too; None becomes an empty cell.
+
+    Args:
+        target: The file.
+        header: Names of the columns.
+        rows: One cell a column.
 
     Raises:
         ConfigError: A row is longer or shorter than the header; nothing is written.
@@ -114,10 +131,10 @@ def _harmless(cell: object) -> object:
 
 
 def plain(value: Any) -> Any:
-    """A value in JSON's own types.
+    """A value in JSON's own types, with None for NaN and infinities.
 
     Raises:
-        ConfigError: There is no such value.
+        ConfigError: JSON has no type for it.
     """
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
@@ -140,3 +157,31 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     """sha256 of a file, as 64 hex digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def looks_like_page(start: bytes) -> bool:
+    """True if a file's first bytes are those of an HTML page, which servers send in place of a file."""
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+def without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The `object_pairs_hook` for JSON in which no name may stand twice; parsers differ in which one they take.
+
+    Raises:
+        ValueError: A name stands there twice.
+    """
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
+            raise ValueError(f"{name!r:.100} stands there twice")
+        values[name] = value
+    return values
+
+
+def refuse_constant(constant: str) -> Any:
+    """The `parse_constant` for JSON without NaN and infinities, which other languages' parsers refuse.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(f"{constant} is no JSON")

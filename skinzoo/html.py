@@ -231,17 +231,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, sortable: boo
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def value(number_: float, text: str = "", note: str = "") -> str:
+def value(sort_by: float, text: str = "", note: str = "") -> str:
     """A cell that sorts by its number.
 
     Args:
-        number_: What it sorts by; NaN comes last.
+        sort_by: Its number; NaN comes last.
         text: What is shown; three decimals if empty.
         note: In small type behind it, such as an interval.
     """
-    by = "" if number_ != number_ else f"{number_:.9g}"
+    by = "" if sort_by != sort_by else f"{sort_by:.9g}"
     small = f" <small>{escape(note)}</small>" if note else ""
-    return f'<span data-v="{by}">{escape(text or number(number_))}{small}</span>'
+    return f'<span data-v="{by}">{escape(text or number(sort_by))}{small}</span>'
 
 
 def facts(values: Mapping[str, Any]) -> str:

@@ -154,7 +154,18 @@ def readable(
     *,
     threads: int = 4,
 ) -> Iterator[Sample]:
-    """As `with_metadata`, but some pictures ahead in threads; one that cannot be read goes to `failed` instead."""
+    """As `with_metadata`, but some pictures ahead in threads, and without those that cannot be read.
+
+    Args:
+        model: What the samples are for.
+        pictures: Where the pixels are.
+        failed: Takes up the pictures that cannot be read.
+        metadata: As for `with_metadata`.
+        threads: How many read at a time; up to four pictures a thread are held.
+
+    Raises:
+        ConfigError: As `with_metadata`.
+    """
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[tuple[str, Future[Sample]]] = deque()
         rows = _with_rows(model, pictures, metadata)

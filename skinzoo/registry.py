@@ -32,7 +32,16 @@ def accepted_options(function: Callable[..., Any], *, skip: Iterable[str] = ()) 
 
 
 def check_options(options: Mapping[str, Any], accepted: Iterable[str], *, of: str) -> None:
-    """Raise `ConfigError` for an option that `of` does not take, naming those that it does."""
+    """Refuse an option that is not taken, and name those that are.
+
+    Args:
+        options: What was given, by name.
+        accepted: Names of the options that are taken.
+        of: What takes them, in the words of the error message.
+
+    Raises:
+        ConfigError: An option that is not in `accepted`.
+    """
     accepted = sorted(accepted)
     for name in options:
         if name not in accepted:
@@ -44,7 +53,13 @@ def check_options(options: Mapping[str, Any], accepted: Iterable[str], *, of: st
 
 @dataclass(frozen=True)
 class Entry(Generic[T]):
-    """One registered thing: its name, the object and the facets that it can be searched by."""
+    """One registered thing.
+
+    Attributes:
+        name: The name it was registered under, never an alias.
+        obj: The thing itself.
+        facets: Properties that it can be searched by.
+    """
 
     name: str
     obj: T
@@ -66,7 +81,16 @@ class Registry(Generic[T]):
         self._aliases: dict[str, str] = {}
 
     def register(self, name: str, *, aliases: Iterable[str] = (), **facets: Any) -> Callable[[T], T]:
-        """Decorator: keep the decorated object under `name` (and `aliases`), with searchable `facets`."""
+        """Decorator: keep the decorated object under a name.
+
+        Args:
+            name: Its name.
+            aliases: Further names that it is found by; they are not listed.
+            **facets: Properties that `names` can search by.
+
+        Raises:
+            ConfigError: One of the names is taken.
+        """
 
         def add(obj: T) -> T:
             for taken in (name, *aliases):

@@ -6,8 +6,9 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from skinzoo.errors import UnsafeWeightsError, WeightsError
-from skinzoo.files import atomic_path
+from skinzoo.files import atomic_path, without_repetition
 
 _PICKLE_SUFFIXES = {".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib", ".pt2", ".npz", ".npy", ".h5"}
 _SIGNATURES = {
@@ -80,9 +81,8 @@ def save_tensors(
     plain: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         value = tensor.detach().cpu().contiguous()
-        plain[name] = (
-            value.clone() if value.data_ptr() in seen else value
-        )  # safetensors refuses tensors that share memory
+        shares = value.data_ptr() in seen  # safetensors refuses tensors that share memory
+        plain[name] = value.clone() if shares else value
         seen.add(value.data_ptr())
     with atomic_path(path) as temporary:
         try:
@@ -105,7 +105,7 @@ def load_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     for name, tensor in tensors.items():
         if (tensor.is_floating_point() or tensor.is_complex()) and not torch.isfinite(tensor).all():
             raise WeightsError(f"{path} holds NaN or infinite values in {name!r}; these weights cannot be used.")
@@ -122,7 +122,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         found = json.loads(read_header(path).metadata.get("skinzoo", "{}"))
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     return found if isinstance(found, dict) else {}
 
 
@@ -137,13 +137,27 @@ def read_header(path: str | os.PathLike[str]) -> TensorHeader:
     refuse_unsafe(path)
     try:
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            length = int.from_bytes(file.read(8), "little")
-            if length > min(MAX_HEADER, size - 8):
-                raise ValueError(f"its header of {length:,} bytes cannot be in {size:,} bytes")
-            return parse_header(file.read(length), size - 8 - length)
+            head = read_head(file)
+            return parse_header(head[8:], os.fstat(file.fileno()).st_size - len(head))
     except ValueError as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
+
+
+def read_head(file: IO[bytes] | FileIO) -> bytes:
+    """The first bytes of an open safetensors file: eight that hold the header's length, and the header.
+
+    Raises:
+        ValueError: The header cannot be in the file; the message says why.
+    """
+    size = os.fstat(file.fileno()).st_size
+    first = file.read(8)
+    length = int.from_bytes(first, "little")
+    if length > min(MAX_HEADER, size - 8):
+        raise ValueError(f"its header of {length:,} bytes cannot be in {size:,} bytes")
+    head = first + file.read(length)
+    if len(head) != 8 + length:
+        raise ValueError("it ends within its header")
+    return head
 
 
 def parse_header(text: bytes, size: int) -> TensorHeader:
@@ -159,7 +173,7 @@ def parse_header(text: bytes, size: int) -> TensorHeader:
         ValueError: The header is damaged; the message says how.
     """
     try:
-        values = json.loads(text.decode("utf-8"), object_pairs_hook=_without_repetition)
+        values = json.loads(text.decode("utf-8"), object_pairs_hook=without_repetition)
         metadata = values.pop("__metadata__", {})
         if not all(isinstance(value, str) for value in metadata.values()):
             raise ValueError("its metadata are not text")
@@ -179,15 +193,6 @@ def parse_header(text: bytes, size: int) -> TensorHeader:
     return TensorHeader(tensors, metadata)
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in values:
-            raise ValueError(f"{name!r:.100} is there twice")
-        values[name] = value
-    return values
-
-
 def _stored_tensor(name: str, entry: Mapping[str, Any]) -> StoredTensor:
     shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
     if entry["dtype"] not in _DTYPES:
@@ -200,7 +205,13 @@ def _stored_tensor(name: str, entry: Mapping[str, Any]) -> StoredTensor:
     return StoredTensor(dtype, shape, begin, end)
 
 
-def _damaged(path: str | os.PathLike[str], why: Exception) -> WeightsError:
+def damaged(path: str | os.PathLike[str], why: object) -> WeightsError:
+    """The error for a safetensors file that is not whole.
+
+    Args:
+        path: The file.
+        why: What is wrong with it.
+    """
     return WeightsError(f"{path} is damaged or cut short ({str(why)[:300]}); download or save it again.")
 
 

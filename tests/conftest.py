@@ -23,7 +23,11 @@ import pytest
 from browser import WHY_NOT, Browser, find_browser
 from hub_fixtures import client_sleeps as client_sleeps
 from hub_fixtures import hub as hub
+from hypothesis import settings
 from PIL import Image
+
+settings.register_profile("skinzoo", deadline=None)  # no test times the clock
+settings.load_profile("skinzoo")
 
 HAM_HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization"
 DX = ("mel", "nv", "bcc", "akiec", "bkl", "df", "vasc")

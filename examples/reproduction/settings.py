@@ -60,11 +60,11 @@ BUDGETS = {
             backbone="regnety_004",
             size=128,
             cached=160,
-            ham=replace(COMMON, epochs=20, batch_size=48),
+            ham=replace(COMMON, epochs=12, batch_size=48),
             transfer_backbone="resnet50",
             nine_size=96,
             nine_cached=128,
-            nine=replace(NINE, num_steps=800, batch_size=32, eval_every=50),
+            nine=replace(NINE, num_steps=500, batch_size=32, eval_every=50),
             pretraining=replace(COMMON, epochs=6, batch_size=48, lr=1e-3),
         ),
         Budget(

@@ -3,7 +3,7 @@
 import skinzoo
 from skinzoo.demo import build_page
 
-MODEL = "multitask_mobilenetv3_small_100.bundled"  # or "hf-hub:owner/name@<commit>"
+MODEL = "multitask_regnety_004.bundled"  # or "hf-hub:owner/name@<commit>"
 
 model = skinzoo.create_model(MODEL)
 page = build_page(model, about=f"The model is `{MODEL}`.")

@@ -15,7 +15,13 @@ _SMALL_MEMBER = 16 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may unpack to; see `unpack`."""
+    """What an archive may unpack to.
+
+    Attributes:
+        max_bytes: Bytes of all members together; None for no limit.
+        max_members: Files and folders.
+        max_ratio: How many times its own size; a member of up to 16 MiB may exceed it.
+    """
 
     max_bytes: int | None
     max_members: int
@@ -23,7 +29,16 @@ class Limits:
 
 
 def checked(archive: Path, source: Source, limits: Limits) -> dict[str, Member]:
-    """All members by their plain path; raises if one of them is not right."""
+    """All members by their plain path.
+
+    Args:
+        archive: Its path, for messages.
+        source: The opened archive.
+        limits: What it may unpack to.
+
+    Raises:
+        ArchiveError: A member is not right, or there are too many or too large ones.
+    """
     members: dict[str, Member] = {}
     names: dict[str, tuple[str, bool]] = {}
     count = total = 0
@@ -54,7 +69,11 @@ def _check_amounts(archive: Path, member: Member, limits: Limits, count: int, to
 
 
 def plain_path(archive: Path, member: Member) -> str:
-    """The member's path without `./` and the like; empty for the archive's own top folder."""
+    """The member's path without `./` and the like; empty for the archive's own top folder.
+
+    Raises:
+        ArchiveError: The path leads out of the folder, or is none on some system.
+    """
     name = member.name
     parts = PurePosixPath(name).parts
     plain = "/".join(parts)
@@ -84,7 +103,16 @@ def _check_name(archive: Path, names: dict[str, tuple[str, bool]], name: str, is
 
 
 def check_room(archive: Path, folder: Path, needed: int) -> None:
-    """Raise if the disk of `folder` has less than `needed` bytes free."""
+    """Refuse an archive for which the disk has no room.
+
+    Args:
+        archive: Its path, for messages.
+        folder: Where it is to be unpacked; it need not exist.
+        needed: Bytes that it unpacks to.
+
+    Raises:
+        ArchiveError: Fewer bytes are free (code `DISK_FULL`).
+    """
     place = folder.absolute()
     while not place.exists():
         place = place.parent

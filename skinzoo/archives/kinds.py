@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
 from skinzoo.archives.refusals import reading, refusal
+from skinzoo.errors import ArchiveError
+from skinzoo.files import looks_like_page
 
 CHUNK = 1 << 20
 SMALL = 1 << 20  # bytes that an archive may unpack to, however small it is
@@ -49,12 +51,27 @@ class Source(Protocol):
 
 
 @contextmanager
-def open_source(archive: Path, file: IO[bytes], max_ratio: float) -> Iterator[Source]:
-    """The archive in `file`, of whatever kind its first bytes show.
+def open_source(archive: Path, max_ratio: float) -> Iterator[Source]:
+    """Open an archive, of whatever kind its first bytes show.
+
+    Args:
+        archive: Its path.
+        max_ratio: How many times its own size a compressed tar archive may unpack to.
 
     Raises:
-        ArchiveError: It is no zip or tar archive, or a zip whose list of members is broken or holds what is refused.
+        ArchiveError: It cannot be opened, is no zip or tar archive, or a zip whose list of members is broken or holds
+            what is refused.
     """
+    try:
+        file = archive.open("rb")
+    except OSError as error:
+        raise ArchiveError(f"{archive} cannot be opened: {error.strerror or error}.", "FILE_UNREADABLE") from error
+    with file, _source(archive, file, max_ratio) as source:
+        yield source
+
+
+@contextmanager
+def _source(archive: Path, file: IO[bytes], max_ratio: float) -> Iterator[Source]:
     head = file.read(512)
     file.seek(0)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -70,7 +87,7 @@ def open_source(archive: Path, file: IO[bytes], max_ratio: float) -> Iterator[So
     if head[257:262] == b"ustar":
         yield _Tar(archive, file, lambda f: f, None)
         return
-    if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+    if looks_like_page(head):
         raise refusal(archive, "a web page, not an archive; expired link or 403?", "ARCHIVE_DAMAGED")
     raise refusal(archive, f"neither a zip nor a tar archive; it begins with {head[:16]!r}", "ARCHIVE_DAMAGED")
 

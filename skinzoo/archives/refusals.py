@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import lzma
 import struct
 import tarfile
@@ -13,16 +12,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from skinzoo.errors import ArchiveError
+from skinzoo.files import DISK_FULL
 
 _DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError),
     *(OSError, ValueError, IndexError, OverflowError, NotImplementedError, RuntimeError),
 )
-_NOT_ENOUGH = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 
 
 def refusal(archive: Path, what: str, code: str = "ARCHIVE_UNSAFE", *, member: str | None = None) -> ArchiveError:
-    """The error that names the archive, the member, the reason and what to do."""
+    """The error that names the archive, the member, the reason and what to do.
+
+    Args:
+        archive: Its path.
+        what: The reason, without a full stop.
+        code: One of those that `unpack` lists.
+        member: The member's name, where one is to blame.
+    """
     advice = {
         "ARCHIVE_UNSAFE": "Do not unpack it by other means unless you trust whoever made it.",
         "ARCHIVE_DAMAGED": "Download it again.",
@@ -36,7 +42,15 @@ def refusal(archive: Path, what: str, code: str = "ARCHIVE_UNSAFE", *, member: s
 
 @contextmanager
 def reading(archive: Path, member: str | None = None) -> Iterator[None]:
-    """Turn whatever a broken archive makes the standard library raise into `ArchiveError`."""
+    """Turn whatever a broken archive makes the standard library raise into `ArchiveError`.
+
+    Args:
+        archive: Its path.
+        member: Name of the member that is read; None for all.
+
+    Raises:
+        ArchiveError: The archive is damaged (code `ARCHIVE_DAMAGED`).
+    """
     try:
         yield
     except ArchiveError:
@@ -48,11 +62,19 @@ def reading(archive: Path, member: str | None = None) -> Iterator[None]:
 
 @contextmanager
 def writing(archive: Path, folder: Path) -> Iterator[None]:
-    """Turn what the operating system refuses when writing into `ArchiveError`."""
+    """Turn what the operating system refuses when writing into `ArchiveError`.
+
+    Args:
+        archive: What is unpacked.
+        folder: Where to.
+
+    Raises:
+        ArchiveError: The disk is full (code `DISK_FULL`), or the folder cannot be written to (`FILE_UNWRITABLE`).
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in _NOT_ENOUGH:
+        if error.errno in DISK_FULL:
             raise refusal(archive, f"the disk of {folder} is full", "DISK_FULL") from error
         what = f"{archive}: {error.filename or folder} cannot be written: {error.strerror or error}."
         raise ArchiveError(what, "FILE_UNWRITABLE") from error

@@ -6,11 +6,10 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
-from skinzoo.archives.checks import Limits, checked, plain_path
+from skinzoo.archives.checks import Limits, checked
 from skinzoo.archives.kinds import open_source
-from skinzoo.archives.refusals import reading, refusal
-from skinzoo.archives.unpacking import contents
-from skinzoo.errors import ArchiveError
+from skinzoo.archives.members import contents, walk
+from skinzoo.archives.refusals import refusal
 
 MAX_FILE = 256 << 20
 
@@ -38,20 +37,9 @@ def read_members(
         ArchiveError: As for `unpack`; code `ARCHIVE_UNSAFE` also for a file that is too large.
     """
     archive = Path(archive)
-    try:
-        file = archive.open("rb")
-    except OSError as error:
-        raise ArchiveError(f"{archive} cannot be opened: {error.strerror or error}.", "FILE_UNREADABLE") from error
-    with file, open_source(archive, file, max_ratio) as source:
+    with open_source(archive, max_ratio) as source:
         members = checked(archive, source, Limits(None, max_members, max_ratio))
-        walk = source.walk()
-        while True:
-            with reading(archive):
-                item = next(walk, None)
-            if item is None:
-                return
-            member, opener = item
-            name = plain_path(archive, member)
+        for name, member, opener in walk(archive, source):
             if member.is_folder or PurePosixPath(name).suffix.lower() not in suffixes:
                 continue
             if member.size > max_file_bytes:

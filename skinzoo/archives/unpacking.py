@@ -6,14 +6,12 @@ import filecmp
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
-from skinzoo.archives.checks import Limits, check_room, checked, plain_path
-from skinzoo.archives.kinds import CHUNK, Member, Source, open_source
-from skinzoo.archives.refusals import reading, refusal, writing
-from skinzoo.errors import ArchiveError
+from skinzoo.archives.checks import Limits, check_room, checked
+from skinzoo.archives.kinds import Member, Source, open_source
+from skinzoo.archives.members import contents, walk
+from skinzoo.archives.refusals import refusal, writing
 
 SCRATCH = ".skinzoo-unpack-"
 """Beginning of the names of the folders in which archives are unpacked; one that is left over may be deleted."""
@@ -52,11 +50,7 @@ def unpack(
     """
     archive, folder = Path(archive), Path(folder)
     limits = Limits(max_bytes, max_members, max_ratio)
-    try:
-        file = archive.open("rb")
-    except OSError as error:
-        raise ArchiveError(f"{archive} cannot be opened: {error.strerror or error}.", "FILE_UNREADABLE") from error
-    with file, open_source(archive, file, max_ratio) as source:
+    with open_source(archive, max_ratio) as source:
         members = checked(archive, source, limits)
         check_room(archive, folder, sum(m.size for m in members.values()))
         with writing(archive, folder):
@@ -85,14 +79,7 @@ def _unpack_to(archive: Path, folder: Path, source: Source, members: dict[str, M
 
 
 def _extract(archive: Path, source: Source, members: dict[str, Member], content: Path) -> None:
-    walk = source.walk()
-    while True:
-        with reading(archive):
-            item = next(walk, None)
-        if item is None:
-            return
-        member, opener = item
-        name = plain_path(archive, member)
+    for name, member, opener in walk(archive, source):
         path = content / name
         if member.is_folder:
             path.mkdir(parents=True, exist_ok=True)
@@ -101,23 +88,6 @@ def _extract(archive: Path, source: Source, members: dict[str, Member], content:
         with path.open("xb") as out:
             for data in contents(archive, members[name], opener):
                 out.write(data)
-
-
-def contents(archive: Path, member: Member, opener: Callable[[], IO[bytes] | None]) -> Iterator[bytes]:
-    """The member's content, which must be as long as declared."""
-    left = member.size
-    with reading(archive, member.name):
-        stream = opener()
-        assert stream is not None, "only files are opened"
-        with stream:
-            while data := stream.read(CHUNK):
-                left -= len(data)
-                if left < 0:
-                    raise refusal(archive, f"longer than the {member.size:,} bytes declared", member=member.name)
-                yield data
-    if left:
-        what = f"{member.size - left:,} of the {member.size:,} bytes declared are there"
-        raise refusal(archive, what, "ARCHIVE_DAMAGED", member=member.name)
 
 
 def _check_conflicts(archive: Path, new: Path, old: Path) -> None:

@@ -46,7 +46,11 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    """Convert and save."""
+    """Convert and save.
+
+    Raises:
+        ConfigError: There is a model in the folder already.
+    """
     from skinzoo.interchange import convert_checkpoint
 
     if (args.out / "config.json").exists() and not args.overwrite:

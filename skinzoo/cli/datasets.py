@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from skinzoo.cli.output import Output, fields, table
-from skinzoo.cli.parsing import add_command
+from skinzoo.cli.parsing import add_command, is_pattern
 
 if TYPE_CHECKING:
     from skinzoo.cli.parsing import Commands
@@ -29,10 +29,14 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    """List collections, or show one."""
+    """List collections, or show one.
+
+    Raises:
+        UnknownNameError: No collection is called so.
+    """
     import skinzoo
 
-    if args.pattern is not None and not set("*?[") & set(args.pattern):
+    if args.pattern is not None and not is_pattern(args.pattern):
         info = skinzoo.dataset_info(args.pattern)
         output.answer(describe(info) | {"tree": info.tree})
         output.say(_text(info))

@@ -37,7 +37,11 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    """Fetch what is named."""
+    """Fetch what is named.
+
+    Raises:
+        UnknownNameError: It is neither a collection nor weights.
+    """
     import skinzoo
     from skinzoo.datasets import download_dataset
     from skinzoo.hub.records import list_weights

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from skinzoo.cli.parsing import Commands
 
 PIXELS = ("normalised", "unit", "uint8")
+"""As `skinzoo.interchange.PIXELS`, which needs PyTorch."""
 _FIELDS = ("path", "description", "outputs", "batch", "sha256")
 
 

@@ -7,7 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from skinzoo.cli.output import Output, fields, table
-from skinzoo.cli.parsing import add_command
+from skinzoo.cli.parsing import add_command, is_pattern
 from skinzoo.types import Task
 
 if TYPE_CHECKING:
@@ -36,10 +36,15 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    """List models, or show one."""
+    """List models, or show one.
+
+    Raises:
+        ConfigError: The model is for another task.
+        UnknownNameError: No model is called so.
+    """
     import skinzoo
 
-    if args.pattern is not None and not set("*?[") & set(args.pattern):
+    if args.pattern is not None and not is_pattern(args.pattern):
         shown = describe(args.pattern)
         if args.task not in (None, shown["task"]):
             raise skinzoo.errors.ConfigError(f"{args.pattern} is for {shown['task']}, not for {args.task}.")

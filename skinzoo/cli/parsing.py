@@ -7,7 +7,7 @@ import json
 import textwrap
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import skinzoo
 from skinzoo.cli.output import WIDTH, Output
@@ -84,13 +84,8 @@ def add_command(commands: Commands, run: Run, name: str, summary: str, details: 
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
     parser.add_argument("--traceback", action="store_true", help="show where an error arose")
-    parser.set_defaults(run=run, usage_error=partial(refuse, parser))
+    parser.set_defaults(run=run, usage_error=parser.error)
     return parser
-
-
-def refuse(parser: Parser, message: str) -> NoReturn:
-    """End with the usage, a message and the status 2."""
-    parser.error(message)
 
 
 def add_choices(parser: argparse._ActionsContainer, taken: Collection[str], *, of: str) -> None:
@@ -119,8 +114,17 @@ def add_choices(parser: argparse._ActionsContainer, taken: Collection[str], *, o
     )
 
 
+def is_pattern(text: str) -> bool:
+    """True for a shell-style pattern, false for a name."""
+    return bool(set("*?[") & set(text))
+
+
 def name_and_value(text: str) -> tuple[str, Any]:
-    """`NAME=VALUE`, the value as JSON where it is JSON (numbers, true, false, null, lists), else as it stands."""
+    """`NAME=VALUE`, the value as JSON where it is JSON (numbers, true, false, null, lists), else as it stands.
+
+    Raises:
+        ArgumentTypeError: It has another form.
+    """
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")

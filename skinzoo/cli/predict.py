@@ -72,7 +72,12 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    """Predict, draw, and write the table."""
+    """Predict, draw, and write the table.
+
+    Raises:
+        ConfigError: The table is there already, the model predicts no mask, or two pictures have one id.
+        DataError: No picture can be read.
+    """
     import skinzoo
     from skinzoo.devices import pick_device
 

@@ -16,7 +16,7 @@ from skinzoo.cli.output import NobodyReadsError, Output
 from skinzoo.cli.parsing import build_parser
 from skinzoo.errors import SkinzooError
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from skinzoo.cli.output import Output, table, wrapped
-from skinzoo.cli.parsing import add_command
+from skinzoo.cli.parsing import add_command, is_pattern
 from skinzoo.types import Task
 
 if TYPE_CHECKING:
@@ -31,11 +31,16 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    """List records, or show one."""
+    """List records, or show one.
+
+    Raises:
+        ConfigError: The weights are for another task.
+        UnknownNameError: No weights are called so.
+    """
     from skinzoo.errors import ConfigError, UnknownNameError
     from skinzoo.hub.records import list_weights, weights_info
 
-    if args.pattern is not None and not set("*?[") & set(args.pattern):
+    if args.pattern is not None and not is_pattern(args.pattern):
         record = weights_info(args.pattern)
         if args.task not in (None, str(record.task)):
             raise ConfigError(f"{record.name} is for {record.task}, not for {args.task}.")

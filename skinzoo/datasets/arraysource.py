@@ -72,7 +72,11 @@ class ArraySource:
         return np.array(self.view(image, mask, id)[0]), None
 
     def view(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:  # noqa: ARG002
-        """What `read` gives, as a read-only view of the array."""
+        """What `read` gives, as a read-only view of the array.
+
+        Raises:
+            DataError: There is no such picture.
+        """
         member, _, position = image.rpartition("/")
         if member not in self._arrays or not position.isdecimal() or int(position) >= len(self._arrays[member]):
             raise DataError(f"{id}: {image!r} is no picture of {self.path}, which has {', '.join(self._arrays)}.")

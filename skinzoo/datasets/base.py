@@ -122,7 +122,11 @@ class SkinDataset:
         return {code: counts.get(i, 0) for i, code in enumerate(self.label_space)}
 
     def subset(self, rows: Iterable[int] | IntArray | NDArray[np.bool_], *, part: str = "") -> SkinDataset:
-        """The samples at the given positions, in that order, or where a boolean mask of length N is true.
+        """The samples at the given positions, in that order, or where a boolean mask is true.
+
+        Args:
+            rows: Positions in 0 .. N - 1, each once, or a boolean mask (N,).
+            part: Name of the part; empty for that of this dataset.
 
         Raises:
             ConfigError: A position is no whole number in 0 .. N - 1 or stands twice, or a mask has another length.
@@ -131,6 +135,10 @@ class SkinDataset:
 
     def select(self, ids: Iterable[str], *, part: str = "") -> SkinDataset:
         """The samples with the given ids, in that order; finds a part again whose ids were written down.
+
+        Args:
+            ids: Each once.
+            part: Name of the part; empty for that of this dataset.
 
         Raises:
             DataError: Some of the ids are not in this dataset; the message says how many.

@@ -22,8 +22,9 @@ from PIL import Image
 
 from skinzoo.datasets.memmap import IMAGES, INDEX, MASKS, ROW, ROWS, Mapped, MemmapSource, open_array, read_index
 from skinzoo.datasets.records import ByteArray, IntArray, Records
+from skinzoo.datasets.survey import check_workers
 from skinzoo.errors import ConfigError, DataError, MaskError
-from skinzoo.files import write_json
+from skinzoo.files import DISK_FULL, write_json
 
 if TYPE_CHECKING:
     from skinzoo.datasets.base import SkinDataset, Source
@@ -76,8 +77,22 @@ def build_cache(
     workers: int | None,
     progress: bool,
 ) -> tuple[Records, MemmapSource]:
-    """See `SkinDataset.cache`; the records of the cached rows and their source."""
-    shape, threads = _shape(size), _threads(workers)
+    """The records of the cached rows and their source.
+
+    Args:
+        data: What to cache.
+        folder: As for `SkinDataset.cache`, as are `size`, `workers` and `progress`.
+        size: Height and width in pixels, or one number for both.
+        workers: Threads that decode; None for one per core.
+        progress: Show a bar if this is a terminal.
+
+    Raises:
+        ConfigError: There is no image, a size or a number of workers makes no sense, or the source cannot be
+            recognised.
+        DataError: Not enough space on the disk (code `DISK_FULL`).
+        ImageDecodeError: A picture cannot be used.
+    """
+    shape, threads = _shape(size), check_workers(workers)
     if not len(data):
         raise ConfigError(f"{data.name} has no image to cache.")
     plan = _plan(data, shape)
@@ -113,14 +128,6 @@ def _shape(size: int | tuple[int, int]) -> tuple[int, int]:
     if len(sides) != 2 or not whole:
         raise ConfigError(f"size={size!r}: give height and width in pixels, 1 to 8192, or one number for both.")
     return int(sides[0]), int(sides[1])
-
-
-def _threads(workers: int | None) -> int:
-    if workers is None:
-        return os.cpu_count() or 1
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise ConfigError(f"workers={workers!r}: give the number of threads that decode, or None for one per core.")
-    return workers
 
 
 def _plan(data: SkinDataset, shape: tuple[int, int]) -> Plan:
@@ -241,7 +248,7 @@ def _make_arrays(work: Path, plan: Plan) -> Arrays:
             _allocate(work / name)
     except OSError as error:
         shutil.rmtree(work, ignore_errors=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in {*DISK_FULL, errno.EFBIG}:
             raise DataError(full, "DISK_FULL") from error
         raise
     write_json(work / INDEX, plan.index)

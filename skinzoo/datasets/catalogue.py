@@ -23,7 +23,12 @@ Adapter = Callable[..., SkinDataset]
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """A collection's declared facts and the function that opens it."""
+    """A registered collection.
+
+    Attributes:
+        info: Its declared facts.
+        open: Opens it; see `register_dataset`.
+    """
 
     info: DatasetInfo
     open: Adapter
@@ -49,6 +54,12 @@ def register_dataset(info: DatasetInfo) -> Callable[[Adapter], Adapter]:
     The function takes the folder (`root: Path`, which exists) and how closely to look at its files
     (`checks: CheckOptions`), then its own options as keyword arguments, and returns a `SkinDataset`. A collection that
     needs no files takes neither of the first two.
+
+    Args:
+        info: The collection's declared facts.
+
+    Raises:
+        ConfigError: There is a collection of that name.
     """
 
     def add(function: Adapter) -> Adapter:
@@ -170,7 +181,14 @@ def _wanted(entry: DatasetEntry, options: Mapping[str, Any]) -> list[RemoteFile]
 def list_datasets(
     pattern: str = "*", *, has_masks: bool | None = None, group: str | None = None, modality: str | None = None
 ) -> list[str]:
-    """Names of the collections that match a shell-style pattern and the facets given, sorted; see `DatasetInfo`."""
+    """Names of the collections that match a shell-style pattern, sorted.
+
+    Args:
+        pattern: Such as `"isic20*"`.
+        has_masks: True for those with lesion masks, False for those without; None for all.
+        group: `"patient"`, `"lesion"` or `"image"`: what their group ids stand for; None for all.
+        modality: Such as `"dermoscopic"` or `"clinical"`, see `DatasetInfo`; None for all.
+    """
     return sorted(DATASETS.names(pattern, has_masks=has_masks, group=group, modality=modality))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from skinzoo.datasets.looking import MIN_STD as MIN_STD
 from skinzoo.datasets.looking import Reading
+from skinzoo.datasets.remembering import CachePlace
 from skinzoo.datasets.survey import check_workers
 from skinzoo.errors import ConfigError
 
@@ -40,7 +41,7 @@ class CheckOptions:
     strict: bool = False
     workers: int | None = None
     progress: bool = True
-    cache: bool | str | os.PathLike[str] = True
+    cache: CachePlace = True
     scale16: bool = False
     mask_threshold: int | None = None
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import filecmp
 import os
-import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skinzoo.datasets.conflicts import Ranks, Verdict, decide
+from skinzoo.datasets.ids import composed
 from skinzoo.datasets.integrity import Action, Finding, Severity
 from skinzoo.datasets.records import Records
 from skinzoo.errors import IntegrityError
@@ -48,17 +48,13 @@ class UnionFind:
         return [m for m in members.values() if len(m) > 1]
 
 
-def identical(digests: Sequence[str]) -> list[list[int]]:
-    """Positions of equal digests, for each that stands more than once; an empty one equals no other."""
-    known = [i for i, digest in enumerate(digests) if digest]
-    return _alike(known, lambda i: digests[i])
-
-
-def _alike(positions: Iterable[int], key: Callable[[int], Hashable]) -> list[list[int]]:
-    groups: dict[Hashable, list[int]] = defaultdict(list)
-    for i in positions:
-        groups[key(i)].append(i)
-    return [g for g in groups.values() if len(g) > 1]
+def equal_sets(keys: Iterable[Hashable]) -> list[list[int]]:
+    """Positions of equal keys, for each that stands more than once; an empty text equals no other."""
+    positions: dict[Hashable, list[int]] = defaultdict(list)
+    for i, key in enumerate(keys):
+        if key != "":
+            positions[key].append(i)
+    return [p for p in positions.values() if len(p) > 1]
 
 
 class Settled(NamedTuple):
@@ -120,7 +116,8 @@ def settle_duplicates(
     if not identical and _are_unique(records.ids):
         return Settled(np.ones(len(records), dtype=bool), records, [])
     pictures = UnionFind(len(records))
-    for members in (*_alike(range(len(records)), lambda i: str(records.ids[i])), *identical):
+    same_id = equal_sets((name,) for name in records.ids.tolist())  # in a tuple, an empty id equals another
+    for members in (*same_id, *identical):
         pictures.join(members)
     case = _Case(records, class_names, rows, keep=np.ones(len(records), dtype=bool), findings=[])
     for members in pictures.sets():
@@ -199,7 +196,8 @@ def refuse_ambiguous(root: Path, records: Records, digests: Sequence[str]) -> No
     """
     if _are_unique(records.ids):
         return
-    for members in _alike(range(len(records)), lambda i: (str(records.ids[i]), _stem(str(records.images[i])))):
+    names = zip(records.ids.tolist(), map(_stem, records.images.tolist()), strict=True)
+    for members in equal_sets(names):
         one, *others = members
         for other in others:
             a, b = str(records.images[one]), str(records.images[other])
@@ -217,13 +215,13 @@ def _are_unique(names: NDArray[np.str_]) -> bool:
 
 
 def _stem(path: str) -> str:
-    return unicodedata.normalize("NFC", os.path.splitext(path)[0])  # noqa: PTH122 - a Path per file takes longer
+    return composed(os.path.splitext(path)[0])  # noqa: PTH122 - a Path per file takes longer
 
 
 def _merge_groups(groups: NDArray[np.str_], together: NDArray[np.int64]) -> NDArray[np.str_]:
     names, of = np.unique(groups, return_inverse=True)
     merged = UnionFind(len(names))
-    for members in _alike(range(len(groups)), lambda i: int(together[i])):
+    for members in equal_sets(together.tolist()):
         merged.join([int(of[i]) for i in members])
     return names[[merged.find(int(k)) for k in of]] if len(names) else groups
 

@@ -71,7 +71,13 @@ class Exposure:
         return dict(Counter(reason for found in self.why.values() for reason in found))
 
     def within(self, records: Records, classes: Sequence[str], *, test: str) -> Exposure:
-        """The exposure of a part of the test part, called `test`."""
+        """The exposure of a part of the test part.
+
+        Args:
+            records: The rows of that part.
+            classes: Codes by class index.
+            test: Its name.
+        """
         why = {i: self.why[i] for i in records.ids.tolist() if i in self.why}
         per_class = _per_class(records, classes, why)
         return replace(self, test=test, num_images=len(records), per_class=per_class, why=why)

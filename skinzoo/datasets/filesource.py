@@ -13,6 +13,8 @@ from skinzoo.datasets.decode import ByteArray, mask_turn, read_image, read_mask,
 from skinzoo.datasets.sniff import MAX_PIXELS
 from skinzoo.errors import DataError, ImageDecodeError
 
+_ADVICE = "Open the collection with check='full' to set such files aside."
+
 
 def check_relative(path: str) -> str:
     """Return `path` if it is a plain path downwards with forward slashes.
@@ -23,9 +25,6 @@ def check_relative(path: str) -> str:
     if path.startswith(("/", "~")) or path[1:2] == ":" or "\\" in path or "\0" in path or ".." in path.split("/"):
         raise DataError(f"{path!r} is not a path below the collection's folder; paths may not leave it.", "PATH_ESCAPE")
     return path
-
-
-_ADVICE = "Open the collection with check='full' to set such files aside."
 
 
 class FileSource:
@@ -61,6 +60,11 @@ class FileSource:
     def read(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:
         """The picture (uint8, H x W x 3, RGB) and its mask (uint8 0/1, H x W), None if `mask` is empty.
 
+        Args:
+            image: Path of the picture below the root.
+            mask: Path of its mask; empty for none.
+            id: The row's id, for messages.
+
         Raises:
             ImageDecodeError: The picture cannot be used, also when read again.
             MaskError: The same for its mask, or its aspect ratio is another.
@@ -70,7 +74,14 @@ class FileSource:
     def read_reduced(
         self, image: str, mask: str, id: str, least: tuple[int, int]
     ) -> tuple[ByteArray, ByteArray | None]:
-        """The same, smaller where the height and width `least` will do; see `read_image`."""
+        """The same, smaller where that will do; arguments and errors as for `read`.
+
+        Args:
+            image: Path of the picture below the root.
+            mask: Path of its mask; empty for none.
+            id: The row's id, for messages.
+            least: Height and width that will do; see `read_image`.
+        """
         return self._read(image, mask, id, least)
 
     def _read(

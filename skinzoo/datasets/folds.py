@@ -37,7 +37,7 @@ def unit_of(data: SkinDataset, by: str) -> str:
 
 
 def split(data: SkinDataset, fractions: Sequence[float], *, allow_leakage: bool, **options: Any) -> Parts:
-    """See `SkinDataset.split`."""
+    """What `SkinDataset.split` does; arguments and errors as there."""
     shares = check_fractions(fractions)
     names = {2: ("train", "test"), 3: ("train", "val", "test")}.get(len(shares), ())
     rows = _deal(data, shares, allow_leakage=allow_leakage, **options)
@@ -49,7 +49,7 @@ def split(data: SkinDataset, fractions: Sequence[float], *, allow_leakage: bool,
 def kfold(
     data: SkinDataset, k: int, *, seed: int, val: float | None, allow_leakage: bool, **options: Any
 ) -> list[Parts]:
-    """See `SkinDataset.kfold`."""
+    """What `SkinDataset.kfold` does; arguments and errors as there."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 2:
         raise ConfigError(f"k={k!r}: the number of folds must be a whole number of at least 2.")
     if val is not None and not (isinstance(val, float) and 0 < val < 1):
@@ -74,7 +74,7 @@ def kfold(
 
 
 def official(data: SkinDataset, *, missing: str, allow_leakage: bool) -> dict[str, SkinDataset]:
-    """See `SkinDataset.official`."""
+    """What `SkinDataset.official` does; arguments and errors as there."""
     if OFFICIAL not in data.records.metadata:
         raise SplitError(f"{data.info.name} has no official parts here. {_instead(data)}", "SPLIT_OFFICIAL")
     values = ["" if v is None else str(v) for v in column_values(data, OFFICIAL)]
@@ -99,7 +99,7 @@ def split_by(
     torn: str = "test",
     missing: str = "error",
 ) -> Parts:
-    """See `SkinDataset.split_by`."""
+    """What `SkinDataset.split_by` does; arguments and errors as there."""
     values = column_values(data, column)
     for_test, for_val = _listed(test), [] if val is None else _listed(val)
     _check_values(column, values, for_test, for_val)
@@ -124,7 +124,7 @@ def split_by(
 def leave_one_out(
     data: SkinDataset, column: str, *, torn: str = "test", missing: str = "error"
 ) -> Iterator[tuple[Any, SkinDataset, SkinDataset]]:
-    """See `SkinDataset.leave_one_out`."""
+    """What `SkinDataset.leave_one_out` does; arguments and errors as there."""
     values = column_values(data, column)
     found = sorted({v for v in values if v is not None}, key=lambda v: (str(type(v)), v))
     if len(found) < 2:

@@ -175,7 +175,12 @@ class HDF5Source:
 
 
 class Place(NamedTuple):
-    """Where a dataset's bytes lie in the file."""
+    """Where a dataset's bytes lie in the file.
+
+    Attributes:
+        start: Their first byte.
+        length: Their number.
+    """
 
     start: int
     length: int

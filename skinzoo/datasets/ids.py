@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _ENDINGS = re.compile(r"(?:_downsampled|#\d+| ?\(\d+\)| - copy|\.(?:jpe?g|png|bmp|tiff?|webp))$", re.IGNORECASE)
 
@@ -12,3 +13,8 @@ def canonical_id(id: str) -> str:
     while (shorter := _ENDINGS.sub("", id)) not in (id, ""):
         id = shorter
     return id
+
+
+def composed(name: str) -> str:
+    """The name in Unicode's composed form (NFC): file systems differ in how they store accents."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)

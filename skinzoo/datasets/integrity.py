@@ -135,7 +135,17 @@ class Finding:
     def of(
         cls, code: str, id: str, path: str, message: str, action: Action, *, count: int = 1, row: int | None = None
     ) -> Finding:
-        """A finding with the severity that `CODES` gives to its code."""
+        """A finding with the severity that `CODES` gives to its code.
+
+        Args:
+            code: One of `CODES`.
+            id: The row's id; empty for a file without a row.
+            path: The file below the collection's root; empty if it concerns none.
+            message: What exactly is wrong.
+            action: What was done about the row.
+            count: Rows it stands for.
+            row: Number of the row; None if it concerns no row or many.
+        """
         return cls(code, CODES[code].severity, id, path, message, action, count, row)
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import filecmp
 import os
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from skinzoo.datasets.fetching import how_to_get
+from skinzoo.datasets.ids import composed
 from skinzoo.datasets.info import DatasetInfo
 from skinzoo.datasets.sniff import IMAGE_SUFFIXES
 from skinzoo.errors import ConfigError, DatasetNotFoundError, IntegrityError
@@ -68,7 +68,7 @@ def list_folders(root: Path, folders: Iterable[Path]) -> Listing:
                 if suffix.lower() not in IMAGE_SUFFIXES:
                     listing.others.append(path)
                     continue
-                listing.images.append(ImageFile(path, unicodedata.normalize("NFC", stem)))
+                listing.images.append(ImageFile(path, composed(stem)))
                 if outside or (entry.is_symlink() and _leads_out(entry.path, base)):
                     listing.barred[path] = ("PATH_ESCAPE", "a symbolic link out of the collection's folder")
                 elif (problem := _not_a_file(entry)) is not None:

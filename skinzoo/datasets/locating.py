@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from skinzoo.datasets.ids import composed
 from skinzoo.datasets.integrity import Finding
 from skinzoo.datasets.listing import list_folders, one_of_each
 
@@ -31,7 +31,7 @@ def locate(ids: Sequence[str], files: Mapping[str, str], *, what: str = "image")
         A path for each id, and findings: `EXTRA_FILE` for each file of no id, `NAME_NORMALISED` for each id that its
         file writes otherwise.
     """
-    names = [_composed(i) for i in ids]
+    names = [composed(i) for i in ids]
     known = set(names)
     findings = [
         Finding.of("EXTRA_FILE", "", path, f"no row of the table names this {what}", "kept")
@@ -73,20 +73,20 @@ def subject_of(stem: str) -> str:
 
 def without_masks(files: Mapping[str, str], ids: Iterable[str]) -> dict[str, str]:
     """Those of the files that are not, by their names, masks of one of the ids, which may lie beside the images."""
-    known = {_composed(i) for i in ids}
+    known = {composed(i) for i in ids}
     return {stem: path for stem, path in files.items() if stem in known or subject_of(stem) not in known}
 
 
 def with_near_names(findings: Iterable[Finding], stems: Iterable[str], ids: Iterable[str]) -> list[Finding]:
     """The findings; a `FILE_MISSING` names the file of no id whose name is nearest, if one is near."""
-    taken = {_composed(i) for i in ids}
+    taken = {composed(i) for i in ids}
     free = [stem for stem in stems if stem not in taken]
     lowered = {stem.casefold(): stem for stem in free}
     left = _MOST_HINTS if len(free) <= _MOST_NAMES else 0  # comparing letter by letter takes long
     result = []
     for finding in findings:
         if finding.code == "FILE_MISSING" and not finding.path and free:
-            if same := lowered.get(_composed(finding.id).casefold()):
+            if same := lowered.get(composed(finding.id).casefold()):
                 finding = replace(finding, message=f"{finding.message}; {same!r} is there and differs by case only")
             elif left:
                 left -= 1
@@ -94,7 +94,3 @@ def with_near_names(findings: Iterable[Finding], stems: Iterable[str], ids: Iter
                     finding = replace(finding, message=f"{finding.message}; {near[0]!r} is there: the same one?")
         result.append(finding)
     return result
-
-
-def _composed(name: str) -> str:
-    return name if name.isascii() else unicodedata.normalize("NFC", name)

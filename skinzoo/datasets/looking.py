@@ -30,7 +30,13 @@ _WHOLE_PNG = 1 << 20  # up to here a mask is read whole by the brief look
 
 
 class Reading(NamedTuple):
-    """How the files will be read for use; see `FileSource`, whose options these are."""
+    """How the files will be read for use; these are options of `FileSource`.
+
+    Attributes:
+        threshold: Grey masks are cut at this value; None to refuse them.
+        scale16: 16-bit pictures are accepted, scaled to 8 bit.
+        max_pixels: Larger rasters are refused.
+    """
 
     threshold: int | None = None
     scale16: bool = False
@@ -67,7 +73,12 @@ class Facts(NamedTuple):
 
 
 class Content(NamedTuple):
-    """A file's bytes, and what the system says about the file both before and after they were read."""
+    """What was read of a file.
+
+    Attributes:
+        data: Its bytes.
+        state: What the system says about the file, both before and after they were read.
+    """
 
     data: bytes
     state: os.stat_result
@@ -169,7 +180,11 @@ def dhash_of(picture: Image.Image) -> int:
 
 
 def refuse_flat(picture: Image.Image) -> None:
-    """Raise where an RGB picture is of one colour, or nearly so."""
+    """Refuse an RGB picture of one colour, or nearly so.
+
+    Raises:
+        ImageDecodeError: It is; the code is `IMG_DEGENERATE`.
+    """
     spread = max(_std(picture.histogram()[channel : channel + 256]) for channel in (0, 256, 512))
     if spread < MIN_STD:
         raise ImageDecodeError(f"pixel values spread by {spread:.2f} of 255 only: nothing to see", "IMG_DEGENERATE")

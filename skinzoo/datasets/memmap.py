@@ -42,6 +42,11 @@ class MemmapSource:
     def read(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:
         """The picture (uint8, H x W x 3, RGB) and its mask (uint8 0/1, H x W), both copies; None if `mask` is empty.
 
+        Args:
+            image: Row of `images.npy`, as text.
+            mask: Row of `masks.npy`; empty for none.
+            id: The row's id, for messages.
+
         Raises:
             DataError: The folder is gone or damaged, or it has no such picture (code `CACHE_BAD`).
         """
@@ -49,7 +54,7 @@ class MemmapSource:
         return np.array(picture), None if found is None else np.array(found)
 
     def view(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:
-        """What `read` gives, as read-only views of the arrays."""
+        """What `read` gives, as read-only views of the arrays; arguments and errors as for `read`."""
         picture = self._take(IMAGES, image, id)
         return picture, self._take(MASKS, mask, id) if mask else None
 

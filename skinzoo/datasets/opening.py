@@ -123,6 +123,16 @@ def check_part(info: DatasetInfo, part: str) -> str:
     return part
 
 
+def check_masks(masks: bool | str) -> None:
+    """Make sure that the option `masks` of a collection is True, False or `"auto"`.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if masks not in (True, False, "auto"):
+        raise ConfigError(f"masks={masks!r} is unknown; use True, False or 'auto'.")
+
+
 def unknown_groups(ids: Sequence[str], groups: Sequence[str], what: str) -> list[Finding]:
     """One `GROUP_UNKNOWN` finding for all rows without a group; none if every row has one."""
     alone = [i for i, group in zip(ids, groups, strict=True) if not group]

@@ -49,7 +49,16 @@ class Records:
         masks: Sequence[str] | StrArray | None = None,
         metadata: Mapping[str, NDArray[Any]] | None = None,
     ) -> Records:
-        """Records from whatever columns a collection has; an empty or absent group becomes a group of its own."""
+        """Records from whatever columns a collection has.
+
+        Args:
+            ids: Unique ids (N,).
+            labels: Class indices (N,), `IGNORE_INDEX` where a row has no label; None for no labels.
+            groups: Patient or lesion ids (N,); an empty or absent one becomes a group of its own.
+            images: What the source reads a picture by (N,); None for nothing.
+            masks: The same for masks (N,), empty where there is none; None for no masks.
+            metadata: Further columns (N,) by name.
+        """
         names = np.asarray(ids, dtype=np.str_)
         empty = np.full(len(names), "", dtype=np.str_)
         return cls(

@@ -6,7 +6,6 @@ once, and a line that is torn or foreign is passed over: nothing here can do wor
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import warnings
@@ -18,6 +17,7 @@ import PIL
 
 from skinzoo.callers import callers_level
 from skinzoo.datasets.looking import Facts
+from skinzoo.datasets.remembering import CachePlace, cache_folder, name_of_root
 from skinzoo.datasets.sniff import FILE_CODES, Header
 from skinzoo.errors import ImageDecodeError, MaskError
 from skinzoo.files import atomic_path
@@ -32,11 +32,6 @@ _VERSION = f"{SCAN_VERSION}, Pillow {PIL.__version__}"
 _SPARE_LINES = 1000
 
 
-def scans_folder() -> Path:
-    """The folder of all scans: `scans` in `$SKINZOO_CACHE`, or in `~/.cache/skinzoo`. It may be deleted at any time."""
-    return Path(os.environ.get("SKINZOO_CACHE") or "~/.cache/skinzoo").expanduser() / "scans"
-
-
 class ScanCache:
     """The facts known about the files below one root, in memory and on disk.
 
@@ -44,20 +39,19 @@ class ScanCache:
 
     Args:
         root: The collection's folder.
-        place: True for `scans_folder()`, another folder, or False for memory alone.
+        place: True for `cache_folder("scans")`, another folder, or False for memory alone.
     """
 
-    def __init__(self, root: str | os.PathLike[str], place: bool | str | os.PathLike[str] = True) -> None:
+    def __init__(self, root: str | os.PathLike[str], place: CachePlace = True) -> None:
         self.path: Path | None = None
         self._known: dict[Key, Facts] = {}
         self._file: IO[bytes] | None = None
         if place is False:
             return
         try:
-            folder = scans_folder() if place is True else Path(place).expanduser()
+            folder = cache_folder("scans") if place is True else Path(place).expanduser()
             folder.mkdir(parents=True, exist_ok=True)
-            real = os.path.realpath(root)
-            self.path = folder / f"{hashlib.sha256(os.fsencode(real)).hexdigest()[:24]}.jsonl"
+            self.path = folder / f"{name_of_root(root)}.jsonl"
             self._load()
             self._file = self._open()
         except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
@@ -112,8 +106,8 @@ class ScanCache:
     def _give_up(self, error: Exception) -> None:
         self.close()
         warnings.warn(
-            f"the scan cannot be remembered in {self.path or scans_folder()}: {error}. It goes on, but the next one "
-            "will start anew; set SKINZOO_CACHE to a folder that can be written to, or pass cache=False.",
+            f"the scan cannot be remembered in {self.path or cache_folder('scans')}: {error}. It goes on, but the next "
+            "one will start anew; set SKINZOO_CACHE to a folder that can be written to, or pass cache=False.",
             stacklevel=callers_level(),
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,11 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skinzoo.datasets.checks import CheckOptions
-from skinzoo.datasets.duplicates import identical, settle_duplicates
+from skinzoo.datasets.duplicates import equal_sets, settle_duplicates
 from skinzoo.datasets.filesource import FileSource
 from skinzoo.datasets.integrity import CODES, Action, Finding, IntegrityReport
 from skinzoo.datasets.looking import MIN_SIDE, Reading, dhash_of, refuse_flat
 from skinzoo.datasets.records import IntArray, StrArray
+from skinzoo.datasets.remembering import CachePlace
 from skinzoo.datasets.screening import screen
 from skinzoo.datasets.survey import Survey, check_workers, in_parallel, progress_bar
 from skinzoo.errors import ConfigError, DataError, ImageDecodeError, MaskError
@@ -27,15 +27,13 @@ from skinzoo.errors import ConfigError, DataError, ImageDecodeError, MaskError
 if TYPE_CHECKING:
     from skinzoo.datasets.base import SkinDataset
 
-Place = bool | str | os.PathLike[str]
-
 
 def scan(
     dataset: SkinDataset,
     *,
     workers: int | None = None,
     progress: bool = True,
-    cache: Place = True,
+    cache: CachePlace = True,
     strict: bool = False,
 ) -> IntegrityReport:
     """Decode every picture and mask of a dataset once, and say what is wrong with them.
@@ -96,7 +94,7 @@ class RowFacts:
 
 
 def facts_of(
-    dataset: SkinDataset, *, workers: int | None = None, progress: bool = True, cache: Place = True
+    dataset: SkinDataset, *, workers: int | None = None, progress: bool = True, cache: CachePlace = True
 ) -> RowFacts:
     """sha256, perceptual hash and size of each picture; what a scan found out before is not computed again.
 
@@ -149,7 +147,7 @@ class _Picture:
 
 
 def _scan_files(
-    dataset: SkinDataset, source: FileSource, *, workers: int | None, progress: bool, cache: Place
+    dataset: SkinDataset, source: FileSource, *, workers: int | None, progress: bool, cache: CachePlace
 ) -> list[Finding]:
     options = CheckOptions("full", duplicates="keep", conflicts="keep", workers=workers, progress=progress, cache=cache)
     return screen(
@@ -164,7 +162,7 @@ def _scan_files(
 
 
 def _file_pictures(
-    dataset: SkinDataset, source: FileSource, *, workers: int | None, progress: bool, cache: Place
+    dataset: SkinDataset, source: FileSource, *, workers: int | None, progress: bool, cache: CachePlace
 ) -> list[_Picture]:
     paths = dataset.records.images.tolist()
     for path in paths:
@@ -203,7 +201,7 @@ def _scan_source(dataset: SkinDataset, *, workers: int, progress: bool) -> list[
         for code, message in picture.notes:
             note(i, code, message, "kept")
     usable = np.flatnonzero([p.error is None for p in pictures]).astype(np.int64)
-    same = identical([pictures[i].sha256 for i in usable])
+    same = equal_sets([pictures[i].sha256 for i in usable])
     names = dataset.label_space.classes
     settled = settle_duplicates(r.take(usable), same, names, duplicates="keep", conflicts="keep", rows=usable)
     return [*findings, *settled.findings]

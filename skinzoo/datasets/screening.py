@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from skinzoo.datasets.checks import CheckOptions
 from skinzoo.datasets.conflicts import Ranks
 from skinzoo.datasets.decode import mask_turn
-from skinzoo.datasets.duplicates import identical, refuse_ambiguous, settle_duplicates
+from skinzoo.datasets.duplicates import equal_sets, refuse_ambiguous, settle_duplicates
 from skinzoo.datasets.filesource import check_relative
 from skinzoo.datasets.integrity import Action, Finding
 from skinzoo.datasets.looking import PLAIN, Facts, Reading, look_briefly, read_content, sha256_of_bytes
@@ -148,7 +148,7 @@ class _Screening:
         refuse_ambiguous(self._root, self.records, digests)
         settled = settle_duplicates(
             self.records,
-            identical(digests),
+            equal_sets(digests),
             class_names,
             duplicates=self._options.duplicates,
             conflicts=self._options.conflicts,

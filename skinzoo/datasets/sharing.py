@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skinzoo.datasets.base import IntArray, StrArray
-from skinzoo.datasets.duplicates import UnionFind
+from skinzoo.datasets.duplicates import UnionFind, equal_sets
 from skinzoo.datasets.gathering import Gathered
 from skinzoo.datasets.integrity import Action, Finding
 from skinzoo.taxonomy import LabelSpace, compatible
@@ -82,7 +81,7 @@ def settle(rows: Gathered, labels: Labels, *, keep_all: bool) -> Settled:
     with different ids are never copies of each other: that collection has decided so.
     """
     out = Settled(np.ones(len(rows), dtype=bool), labels.common.copy(), np.zeros(len(rows), dtype=bool), [])
-    for members in _together(rows.picture):
+    for members in equal_sets(rows.picture.tolist()):
         if len(set(rows.origin[members])) == 1 and len(set(rows.ids[members])) == len(members):
             continue
         ranked = sorted(members, key=lambda i: (rows.masks[i] == "", i))
@@ -104,7 +103,7 @@ def merged_groups(rows: Gathered) -> StrArray:
     numbers: dict[tuple[int, str], int] = {}
     of = [numbers.setdefault(key, len(numbers)) for key in zip(rows.scope.tolist(), rows.groups.tolist(), strict=True)]
     united = UnionFind(len(numbers))
-    for members in _together(rows.picture):
+    for members in equal_sets(rows.picture.tolist()):
         united.join([of[i] for i in members])
     roots = [united.find(k) for k in of]
     _, first, name_of = np.unique(np.array(roots, dtype=np.int64), return_index=True, return_inverse=True)
@@ -123,13 +122,6 @@ def unique_names(names: StrArray, collection: StrArray) -> StrArray:
         taken.add(unique)
         result.append(unique)
     return np.array(result, dtype=np.str_)
-
-
-def _together(numbers: IntArray) -> list[list[int]]:
-    members: dict[int, list[int]] = defaultdict(list)
-    for i, number in enumerate(numbers.tolist()):
-        members[number].append(i)
-    return [m for m in members.values() if len(m) > 1]
 
 
 def _first_of_each_id(rows: Gathered, members: Sequence[int]) -> list[int]:

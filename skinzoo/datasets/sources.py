@@ -11,7 +11,13 @@ class Source(Protocol):
     """Where pixels come from: files, a generator, a cache."""
 
     def read(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:
-        """The picture (uint8, H x W x 3, RGB) and its mask (uint8 0/1, H x W, same size), None without one."""
+        """The picture (uint8, H x W x 3, RGB) and its mask (uint8 0/1, H x W, same size), None without one.
+
+        Args:
+            image: What the picture is read by, as in `Records.images`.
+            mask: The same for its mask; empty for none.
+            id: The row's id, for messages.
+        """
         ...
 
 
@@ -22,7 +28,14 @@ class ReducingSource(Source, Protocol):
     def read_reduced(
         self, image: str, mask: str, id: str, least: tuple[int, int]
     ) -> tuple[ByteArray, ByteArray | None]:
-        """What `read` gives, at 1/1, 1/2, 1/4 or 1/8 of the size, and not below the height and width `least`."""
+        """What `read` gives, at 1/1, 1/2, 1/4 or 1/8 of the size.
+
+        Args:
+            image: As for `Source.read`, as are `mask` and `id`.
+            mask: What the mask is read by.
+            id: The row's id.
+            least: Height and width that the picture must not fall below.
+        """
         ...
 
 
@@ -31,5 +44,5 @@ class ViewingSource(Source, Protocol):
     """A source whose pictures lie in memory as they are."""
 
     def view(self, image: str, mask: str, id: str) -> tuple[ByteArray, ByteArray | None]:
-        """What `read` gives, read-only and without a copy."""
+        """What `read` gives, read-only and without a copy; arguments as for `Source.read`."""
         ...

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TypeVar
 
 from skinzoo.datasets.looking import PLAIN, Facts, Reading, look_closely, same_state
+from skinzoo.datasets.remembering import CachePlace
 from skinzoo.datasets.scancache import Key, ScanCache
 from skinzoo.errors import ConfigError
 
@@ -43,7 +44,7 @@ class Survey:
         reading: Reading = PLAIN,
         workers: int | None = None,
         progress: bool = True,
-        cache: bool | str | os.PathLike[str] = True,
+        cache: CachePlace = True,
         name: str = "",
     ) -> None:
         self._root = os.fspath(root)

@@ -67,6 +67,11 @@ class Table:
     def __len__(self) -> int:
         return len(self.lines)
 
+    def take(self, rows: Sequence[int]) -> Table:
+        """The text columns of the given rows, without what is known about blanks around their cells."""
+        columns = {name: [cells[i] for i in rows] for name, cells in self.columns.items()}
+        return Table(self.path, columns, [self.lines[i] for i in rows], unit=self.unit)
+
     def where(self, row: int) -> str:
         """Where a row stands in the file, such as `line 2` for row 0."""
         return f"{self.unit} {self.lines[row]}"

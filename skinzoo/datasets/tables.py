@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,3 +171,27 @@ def text_column(cells: Iterable[str], missing: Iterable[str] = ("", "unknown")) 
     """A column of text, None where the cell says, in upper or lower case, that the value is missing."""
     gone = frozenset(missing)
     return np.array([None if c.lower() in gone else c for c in cells], dtype=object)
+
+
+def metadata_columns(
+    table: Table, ids: Sequence[str], names: Iterable[str], ranges: Mapping[str, tuple[float, float]]
+) -> tuple[dict[str, NDArray[Any]], list[Finding]]:
+    """Those of the columns that the table has, as `number_column` and `text_column` read them.
+
+    Args:
+        table: With some of the columns.
+        ids: Of the rows, for the findings.
+        names: Of the columns, in the order of the result.
+        ranges: Smallest and largest value of each column of numbers; the others are text.
+    """
+    columns: dict[str, NDArray[Any]] = {}
+    findings: list[Finding] = []
+    for name in names:
+        if name not in table:
+            continue
+        if name in ranges:
+            columns[name], odd = number_column(table, name, ids, *ranges[name])
+            findings += odd
+        else:
+            columns[name] = text_column(table[name])
+    return columns, findings

@@ -26,8 +26,8 @@ _WARNING = """\
 Whoever worries about a spot on the skin should show it to a doctor. Pictures stay on the machine that serves this page,
 and are deleted there within two hours.
 """
-_EVERY, _KEPT = 3600, 3600
-_PER_CLASS = 4
+_CLEANED_EVERY, _KEPT_FOR = 3600, 3600  # seconds
+_PER_CLASS = 4  # drawn pictures, of which one is shown
 
 
 def build_page(model: SkinModel, *, title: str = "skinzoo: what does the model see?", about: str = "") -> Any:
@@ -45,7 +45,6 @@ def build_page(model: SkinModel, *, title: str = "skinzoo: what does the model s
         MissingDependencyError: Gradio is not installed.
     """
     gr = _gradio()
-
     drawn = _examples()
 
     def respond(path: str | None) -> tuple[dict[str, float] | None, Any, Any, str]:
@@ -59,8 +58,8 @@ def build_page(model: SkinModel, *, title: str = "skinzoo: what does the model s
         return str(drawn[chosen.index][0])
 
     choose.__annotations__["chosen"] = gr.SelectData  # by which Gradio knows what to hand over
-    plain = {"interactive": False, "buttons": ["download", "fullscreen"]}
-    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(_EVERY, _KEPT)) as page:
+    shown = {"interactive": False, "buttons": ["download", "fullscreen"]}
+    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(_CLEANED_EVERY, _KEPT_FOR)) as page:
         gr.Markdown(_ABOUT.format(title=title) + (f"\n{about}\n" if about else ""))
         gr.Markdown(_WARNING, elem_id="disclaimer")
         with gr.Row():
@@ -72,8 +71,8 @@ def build_page(model: SkinModel, *, title: str = "skinzoo: what does the model s
                 words = gr.Markdown(elem_id="words")
             with gr.Column():
                 classes = gr.Label(label="Probabilities", num_top_classes=10, visible=model.task.has_labels)
-                outline = gr.Image(label="Outline", visible=model.task.has_masks, **plain)
-                heat = gr.Image(label="Where the model looks", visible=model.task.has_labels, **plain)
+                outline = gr.Image(label="Outline", visible=model.task.has_masks, **shown)
+                heat = gr.Image(label="Where the model looks", visible=model.task.has_labels, **shown)
         gallery.select(choose, None, file, api_name=False)
         file.change(respond, file, [classes, outline, heat, words], api_name="answer")
     return page
@@ -96,13 +95,13 @@ def launch(
     """
     gr = _gradio()
     page = build_page(model, **options)
-    plain = ["system-ui", "sans-serif"]
+    fonts = ["system-ui", "sans-serif"]  # of the visitor's own machine
     page.launch(
         server_name=host,
         server_port=port,
         inbrowser=browser,
         share=False,
-        theme=gr.themes.Default(primary_hue="teal", font=plain, font_mono=["monospace"]),
+        theme=gr.themes.Default(primary_hue="teal", font=fonts, font_mono=["monospace"]),
         max_file_size="50mb",
         footer_links=["gradio"],
     )

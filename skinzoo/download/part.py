@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -14,9 +13,8 @@ from typing import IO
 
 from skinzoo.download.remote import RemoteFile
 from skinzoo.errors import DownloadError
-from skinzoo.files import write_json
+from skinzoo.files import DISK_FULL, write_json
 
-_FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 _CHUNK = 1 << 20
 
 
@@ -79,7 +77,12 @@ class Part:
         self.note.unlink(missing_ok=True)
 
     def begin(self, validator: str, total: int | None) -> None:
-        """Note which version the bytes that follow are from."""
+        """Note which version the bytes that follow are from.
+
+        Args:
+            validator: The server's mark for it; empty if there is none.
+            total: Bytes of the complete file; None where the server does not say.
+        """
         self.validator, self.total = validator, total
         with disk(self.target, None if total is None else total - self.size):
             if validator:
@@ -111,7 +114,14 @@ class Part:
 
 
 def find_mismatch(file: RemoteFile, size: int, sha256: str, md5: str) -> tuple[str, str] | None:
-    """An error's code and text, with both values, if a file differs from what is declared; None if it does not."""
+    """An error's code and text, with both values, if a file differs from what is declared; None if it does not.
+
+    Args:
+        file: What is declared.
+        size: Bytes of the file.
+        sha256: Its sha256, as lower-case hex digits.
+        md5: Its md5, as lower-case hex digits.
+    """
     if file.size is not None and size != file.size:
         return "SIZE_MISMATCH", f"it has {size:,} bytes, expected {file.size:,}"
     if file.sha256 and sha256 != file.sha256.lower():
@@ -123,24 +133,45 @@ def find_mismatch(file: RemoteFile, size: int, sha256: str, md5: str) -> tuple[s
 
 @contextmanager
 def disk(target: Path, needed: int | None) -> Iterator[None]:
-    """Turn what the disk refuses into `DownloadError`; `needed` are the bytes that are still to come, if known."""
+    """Turn what the disk refuses into `DownloadError`.
+
+    Args:
+        target: What is written.
+        needed: Bytes that are still to come; None where that is not known.
+
+    Raises:
+        DownloadError: The disk is full (code `DISK_FULL`), or the file cannot be written (`FILE_UNWRITABLE`).
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in DISK_FULL:
             raise no_room(target, needed) from error
         what = f"{error.filename or target} cannot be written: {error.strerror or error}."
         raise DownloadError(what, "FILE_UNWRITABLE") from error
 
 
 def check_room(target: Path, needed: int | None) -> None:
-    """Raise `DownloadError` if the disk has less than `needed` bytes free."""
+    """Refuse to begin what the disk has no room for.
+
+    Args:
+        target: What is to be written.
+        needed: Bytes that are to come; None where that is not known.
+
+    Raises:
+        DownloadError: Fewer bytes are free (code `DISK_FULL`).
+    """
     if needed is not None and needed > shutil.disk_usage(target.parent).free:
         raise no_room(target, needed)
 
 
 def no_room(target: Path, needed: int | None) -> DownloadError:
-    """The error for a full disk."""
+    """The error for a full disk.
+
+    Args:
+        target: What is written.
+        needed: Bytes that are to come; None where that is not known.
+    """
     free = shutil.disk_usage(target.parent).free
     need = "more bytes than that" if needed is None else f"{needed:,} bytes"
     return DownloadError(

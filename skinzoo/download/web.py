@@ -27,6 +27,7 @@ from urllib.request import (
 
 from skinzoo import __version__
 from skinzoo.errors import DownloadError
+from skinzoo.files import looks_like_page
 
 RETRIED = (408, 425, 429, 500, 502, 503, 504)
 PAGE_HINT = (
@@ -51,11 +52,14 @@ class TransientError(Exception):
 
 
 def check_url(url: str, *, come_from: str = "") -> None:
-    """Raise `DownloadError` unless the address is https, or http on this machine.
+    """Refuse an address that is neither https nor http on this machine.
 
     Args:
         url: The address.
         come_from: The address that redirects to it; from the web no redirect leads to this machine.
+
+    Raises:
+        DownloadError: It is refused (code `URL_REFUSED`).
     """
     by = f" (redirected from {come_from})" if come_from else ""
     try:
@@ -142,7 +146,7 @@ def requested(url: str, *, start: int = 0, validator: str = "", timeout: float) 
 def _refused(url: str, error: HTTPError) -> Exception:
     said = f"the server answers {error.code} ({error.reason})"
     if error.code in RETRIED:
-        return TransientError(said, _retry_after(error.headers.get("Retry-After")))
+        return TransientError(said, retry_after(error.headers.get("Retry-After")))
     if error.code == 416:
         return TransientError(said, start_over=True)
     if 300 <= error.code < 400:
@@ -156,7 +160,7 @@ def _refused(url: str, error: HTTPError) -> Exception:
     return DownloadError(f"{url}: {said}. {hint} Open the address in a browser to see why.", "HTTP_STATUS")
 
 
-def _retry_after(text: str | None) -> float | None:
+def retry_after(text: str | None) -> float | None:
     """Seconds by a Retry-After header, which holds seconds or a date; None where it holds neither."""
     if not text:
         return None
@@ -170,7 +174,12 @@ def _retry_after(text: str | None) -> float | None:
 
 @contextmanager
 def network() -> Iterator[None]:
-    """Turn what the network does into `TransientError`, except for a certificate that is not right."""
+    """Turn what the network does into errors of this module.
+
+    Raises:
+        TransientError: The connection failed.
+        DownloadError: The server's certificate is not right (code `URL_REFUSED`).
+    """
     try:
         yield
     except (OSError, HTTPException) as error:
@@ -205,7 +214,6 @@ def full_size(response: HTTPResponse, start: int) -> int | None:
 
 
 def is_page(response: HTTPResponse, first: bytes) -> bool:
-    """True if the answer is an HTML page."""
+    """True if the answer is an HTML page, by its type or its first bytes."""
     kind = response.headers.get("Content-Type", "").lower()
-    begins = first[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    return kind.startswith(("text/html", "application/xhtml")) or begins.startswith((b"<!doctype html", b"<html"))
+    return kind.startswith(("text/html", "application/xhtml")) or looks_like_page(first[:512])

@@ -8,22 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from skinzoo import html
 from skinzoo.evaluation.sections import undefined_table
+from skinzoo.evaluation.titles import short_title
 from skinzoo.metrics import Interval
 
 if TYPE_CHECKING:
     from skinzoo.evaluation.robustness import RobustnessReport
     from skinzoo.explain import Faithfulness
 
-TITLES = {
-    "balanced_accuracy": "balanced accuracy",
-    "macro_auc": "macro AUC",
-    "macro_f1": "macro F1",
-    "malignant/sensitivity": "sensitivity, malignant",
-    "malignant/specificity": "specificity, malignant",
-    "malignant/auc": "AUC, malignant",
-    "dice": "Dice",
-    "iou": "IoU",
-}
 _JUDGED = (
     ("highest point lies on the lesion", "pointing_game", "mask_share", "pointing_gain"),
     ("share of the heat on the lesion", "energy_inside", "mask_share", "energy_gain"),
@@ -128,7 +119,7 @@ def _robustness(found: RobustnessReport, drawn: str) -> str:
         worst = max(found.lines, key=lambda line: line.drops[m] if line.drops[m] == line.drops[m] else -9.0)
         rows.append(
             [
-                escape(TITLES.get(m, m)),
+                escape(short_title(m)),
                 html.value(found.clean[m], note=_span(found.clean_intervals[m])),
                 html.value(found.overall.values[m]),
                 _percent(found.overall.relative[m]),
@@ -137,7 +128,7 @@ def _robustness(found: RobustnessReport, drawn: str) -> str:
             ]
         )
     header = ["figure", "as they are", "mean under corruption", "kept", "drop", "largest drop"]
-    tables = [(TITLES.get(m, m), _table(found, m)) for m in found.metrics]
+    tables = [(short_title(m), _table(found, m)) for m in found.metrics]
     first, *others = tables
     return (
         html.about(about)

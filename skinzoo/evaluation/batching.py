@@ -33,7 +33,11 @@ class SmallerBatchWarning(UserWarning):
 
 
 def check_batch_size(batch_size: object) -> None:
-    """Raise `ConfigError` unless it is a positive whole number or `"auto"`."""
+    """Make sure that it is a positive whole number or `"auto"`.
+
+    Raises:
+        ConfigError: It is not.
+    """
     whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
     if not (whole and batch_size >= 1) and not (isinstance(batch_size, str) and batch_size == "auto"):  # type: ignore[operator]
         raise ConfigError(f"batch_size must be a positive whole number or 'auto', got {batch_size!r}.")

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from skinzoo.datasets import SkinDataset, split_indices
 from skinzoo.errors import ConfigError, SplitError
-from skinzoo.evaluation.batching import BatchSize, fitting_batch_size
-from skinzoo.evaluation.engines import forward_of
-from skinzoo.evaluation.inference import Outcome, collect, evaluation_loader
+from skinzoo.evaluation.batching import BatchSize
+from skinzoo.evaluation.inference import Outcome, collect_dataset
 from skinzoo.evaluation.scaling import fit_temperature, fit_vector
 from skinzoo.evaluation.scoring import check_dataset
 from skinzoo.metrics.calibration import calibration_metrics
@@ -199,10 +198,7 @@ def _answers(model: SkinModel, dataset: SkinDataset, *, batch_size: BatchSize, n
     check_dataset(model, dataset)
     if len(dataset) and not dataset.has_labels:
         raise ConfigError(f"{dataset.name} has no class labels; calibration and thresholds need them.")
-    forward = forward_of(model, "auto", len(dataset))
-    size = fitting_batch_size(model, batch_size, len(dataset), forward)
-    loader = evaluation_loader(model, dataset, batch_size=size, num_workers=num_workers)
-    return collect(model, loader, device=model.device, forward=forward)
+    return collect_dataset(model, dataset, batch_size=batch_size, num_workers=num_workers)
 
 
 def _cross_fitted(

@@ -31,7 +31,7 @@ def onnx_forward(model: SkinModel) -> Forward:
         MissingDependencyError: The extra `onnx` is not installed.
         WeightsError: The file gives other answers than the model.
     """
-    from skinzoo.interchange import export_onnx
+    from skinzoo.interchange.to_onnx import export_onnx, open_session
 
     if model.device.type != "cpu":
         raise ConfigError(
@@ -41,12 +41,7 @@ def onnx_forward(model: SkinModel) -> Forward:
     with tempfile.TemporaryDirectory(prefix="skinzoo-") as folder:
         path = Path(folder) / "model.onnx"
         export_onnx(model, path, probabilities=False)
-        import onnxruntime  # after export_onnx, which says what to install
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 4  # what goes wrong is raised
-        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        session = open_session(path.read_bytes())
     names = [output.name for output in session.get_outputs()]
     takes_metadata = len(session.get_inputs()) > 1
     nothing_known = model.metadata_encoder.missing if takes_metadata and model.metadata_encoder is not None else None

@@ -15,6 +15,7 @@ import numpy as np
 from skinzoo.evaluation.captions import CAPTIONS
 from skinzoo.evaluation.gallery import verdict
 from skinzoo.evaluation.text import malignant_and_benign
+from skinzoo.evaluation.titles import short_title
 from skinzoo.files import atomic_path
 from skinzoo.metrics import precision_recall_curves_ovr, roc_curve, roc_curves_ovr
 from skinzoo.metrics.calibration import reliability_curve
@@ -27,6 +28,20 @@ if TYPE_CHECKING:
 
 MANY = 12
 """Above this number of classes, curves of each are not drawn."""
+_SUBGROUPS = {
+    "malignant/auc": "AUC of malignancy",
+    "malignant/sensitivity": "sensitivity for malignant",
+    "balanced_accuracy": "balanced accuracy",
+    "dice": "Dice",
+}
+"""The metrics that are drawn by subgroup, each with its title."""
+_GAINS = {
+    "pointing_gain": "highest point on the lesion",
+    "energy_gain": "heat on the lesion",
+    "deletion_gain": "deletion",
+    "insertion_gain": "insertion",
+}
+"""The gains over chance of heatmaps, each with its title."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,8 +205,7 @@ def _of_calibration(report: Report) -> Iterator[Picture]:
 def _of_subgroups(report: Report) -> Iterator[Picture]:
     from skinzoo import plotting
 
-    for metric in ("malignant/auc", "malignant/sensitivity", "balanced_accuracy", "dice"):
-        title = _TITLES[metric]
+    for metric, title in _SUBGROUPS.items():
         if metric not in report.values or not len(report.subgroups):
             continue
         rows = report.subgroups.forest(metric)
@@ -199,14 +213,6 @@ def _of_subgroups(report: Report) -> Iterator[Picture]:
             figure = plotting.forest_plot(rows, reference=report[metric], value_label=title)
             caption = CAPTIONS["forest"]
             yield Picture(f"Subgroups: {title}", figure, caption, "For whom")
-
-
-_TITLES = {
-    "malignant/auc": "AUC of malignancy",
-    "malignant/sensitivity": "sensitivity for malignant",
-    "balanced_accuracy": "balanced accuracy",
-    "dice": "Dice",
-}
 
 
 def _of_masks(report: Report) -> Iterator[Picture]:
@@ -246,14 +252,13 @@ def _of_examples(report: Report) -> Iterator[Picture]:
 
 
 def _of_attachments(report: Report) -> Iterator[Picture]:
-    from skinzoo.evaluation.attached import TITLES as METRICS
     from skinzoo.evaluation.attached import is_faithfulness, is_robustness
 
     for title, result in report.attachments.items():
         if is_faithfulness(result):
             yield from _of_faithfulness(title, result)
         elif is_robustness(result):
-            metric = METRICS.get(result.metrics[0], result.metrics[0])
+            metric = short_title(result.metrics[0])
             caption = CAPTIONS["robustness"].format(metric=metric)
             yield Picture(title, result.figure(), caption, "", title, in_gallery=True)
             caption = CAPTIONS["strength"].format(metric=metric)
@@ -275,14 +280,6 @@ def _of_faithfulness(title: str, found: Faithfulness) -> Iterator[Picture]:
         figure = plotting.forest_plot(rows, reference=0.0, reference_label="chance", value_label="gain over chance")
         caption = CAPTIONS["gain"]
         yield Picture(f"{title}: gain over chance", figure, caption, "", title)
-
-
-_GAINS = {
-    "pointing_gain": "highest point on the lesion",
-    "energy_gain": "heat on the lesion",
-    "deletion_gain": "deletion",
-    "insertion_gain": "insertion",
-}
 
 
 def _level(report: Report) -> str:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from skinzoo.datasets import SkinDataset, make_loader
-from skinzoo.evaluation.batching import sparing
-from skinzoo.evaluation.engines import Forward
+from skinzoo.evaluation.batching import BatchSize, fitting_batch_size, sparing
+from skinzoo.evaluation.engines import Engine, Forward, forward_of
 from skinzoo.losses import MultiTaskLoss
 from skinzoo.metrics import (
     ClassificationMetrics,
@@ -184,6 +184,35 @@ def collect(
         loss=Outcome.combined(sums, loss),
         classes=classes,
     )
+
+
+def collect_dataset(
+    model: SkinModel,
+    dataset: SkinDataset,
+    *,
+    batch_size: BatchSize = "auto",
+    num_workers: int = 0,
+    engine: Engine = "auto",
+) -> Outcome:
+    """What a model says about all of a collection, in its order, where the model is.
+
+    Args:
+        model: Any model of the zoo.
+        dataset: What to run it over.
+        batch_size: Samples at a time; `"auto"` for as many as fit into memory.
+        num_workers: Processes that load data.
+        engine: What computes the answers; see `forward_of`.
+
+    Raises:
+        ConfigError: An option makes no sense, or the model cannot be run by this engine.
+        EmptyLoaderError: The collection is empty.
+        DivergedError: The model gives values that are not finite.
+        OutOfMemoryError: There is too little memory for a single picture.
+    """
+    forward = forward_of(model, engine, len(dataset))
+    size = fitting_batch_size(model, batch_size, len(dataset), forward)
+    loader = evaluation_loader(model, dataset, batch_size=size, num_workers=num_workers)
+    return collect(model, loader, device=model.device, forward=forward)
 
 
 def _is_channels_last(run: Forward) -> bool:

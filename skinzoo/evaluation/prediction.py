@@ -39,6 +39,10 @@ class UnreadableWarning(UserWarning):
 class Predictions(Iterator[Prediction]):
     """Predictions for several pictures, each made when it is asked for; one goes through them once.
 
+    Args:
+        items: The predictions, each made when it is asked for.
+        failed: Filled with the pictures that could not be read while `items` are made.
+
     Attributes:
         failed: The pictures so far that could not be read.
     """
@@ -136,6 +140,18 @@ def predict_all(
 
     Pictures are read some ahead, in threads. One that cannot be read is listed in `failed`; the others go on. The model
     should not change before the last prediction: the engine may work with a copy of it.
+
+    Args:
+        model: Any model of the zoo, on the device to compute on.
+        inputs: As for `predict`.
+        metadata: As for `predict`.
+        batch_size: As for `predict`.
+        measure: Measure the lesion that the mask shows; some milliseconds a picture.
+        heatmaps: Add a Grad-CAM heatmap of the predicted class; about one more forward pass.
+        engine: As for `predict`.
+
+    Raises:
+        ConfigError: Another engine or batch size than there are. What else `predict` raises comes with the predictions.
 
     Examples:
         >>> predictions = predict_all(model, "pictures.zip")

@@ -76,7 +76,7 @@ def scoped_names(dataset: SkinDataset) -> ScopedNames:
     names = ScopedNames([], [], [])
     for id, group, k in zip(ids, groups, owner, strict=True):
         scope, bare = scopes[k], canonical_id(id)
-        known = scope.shared or _ARCHIVE_ID.fullmatch(bare) is not None
+        known = scope.shared or is_archive_id(bare)
         image = f"{scope.name if scope.shared else ARCHIVE}\n{bare}" if known else f"{scope.name}\n{id}"
         if group == id and (scope.shared or image_groups):
             unit = image
@@ -111,6 +111,11 @@ def _seen(dataset: SkinDataset) -> SeenImages:
         image_hashes=packed(images),
         group_hashes=packed(groups),
     )
+
+
+def is_archive_id(name: str) -> bool:
+    """True for an id of the ISIC archive, such as `ISIC_0024306`, which means one picture in any collection."""
+    return _ARCHIVE_ID.fullmatch(name) is not None
 
 
 def split_hash(ids: list[str]) -> str:

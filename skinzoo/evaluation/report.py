@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from skinzoo.errors import ConfigError, UnknownNameError
 from skinzoo.evaluation.figures import Picture, pictures_of, stems
 from skinzoo.evaluation.inference import Outcome
+from skinzoo.evaluation.titles import HEADLINES
 from skinzoo.files import folder_for, plain, write_csv, write_json, write_text
 from skinzoo.metrics import (
     ClassificationMetrics,
@@ -33,21 +34,8 @@ from skinzoo.models import OperatingPoints
 from skinzoo.registry import did_you_mean
 from skinzoo.taxonomy import LabelSpace
 
-HEADLINES = {
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-    "macro_auc": "macro AUC (one vs rest)",
-    "accuracy": "accuracy",
-    "malignant/auc": "AUC, malignant vs benign",
-    "malignant/sensitivity": "sensitivity for malignant",
-    "malignant/specificity": "specificity for malignant",
-    "ece": "calibration error (ECE)",
-    "dice": "Dice, mean per image",
-    "iou": "IoU, mean per image",
-    "dice_pooled": "Dice over all pixels",
-    "iou_pooled": "IoU over all pixels",
-    "thresholded_jaccard": "thresholded Jaccard (0.65)",
-}
+if TYPE_CHECKING:
+    from skinzoo.evaluation.subgroups import Subgroups
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,8 +207,8 @@ class Report:
         }
 
     @cached_property
-    def subgroups(self) -> Any:
-        """Figures by age, sex, anatomical site, skin tone and source, where they are known; a `Subgroups`."""
+    def subgroups(self) -> Subgroups:
+        """Figures by age, sex, anatomical site, skin tone and source, where they are known."""
         from skinzoo.evaluation.subgroups.figures import subgroup_figures
 
         return subgroup_figures(
@@ -249,7 +237,13 @@ class Report:
         return self.values[metric]
 
     def add_figure(self, title: str, figure: Any, caption: str = "") -> None:
-        """Add a matplotlib figure to the pictures that `save` writes, such as learning curves or heatmaps."""
+        """Add a figure to the pictures that `save` writes, such as learning curves or heatmaps.
+
+        Args:
+            title: Shown above it; also the name of its files.
+            figure: A matplotlib figure.
+            caption: One or two sentences.
+        """
         self._pictures.append(Picture(title, figure, caption))
 
     def attach(self, title: str, result: Any) -> None:

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 import skinzoo
 from skinzoo.datasets import LeakageWarning, SkinDataset
-from skinzoo.datasets.loading import collate
-from skinzoo.devices import move, pick_device
+from skinzoo.devices import pick_device
 from skinzoo.errors import ConfigError, LabelError
 from skinzoo.evaluation.batching import BatchSize, check_batch_size, fitting_batch_size
 from skinzoo.evaluation.engines import Engine, check_engine, forward_of
+from skinzoo.evaluation.examples import make_examples
+from skinzoo.evaluation.facts import NO_OVERLAP, input_fact, probabilities_fact
 from skinzoo.evaluation.inference import Outcome, collect, evaluation_loader
 from skinzoo.evaluation.overlap import Overlap, check_overlap
 from skinzoo.evaluation.recording import split_hash
-from skinzoo.evaluation.report import Example, Report, Resampling
-from skinzoo.explain.methods import explain_batch
-from skinzoo.models import SkinModel, evaluation_mode
+from skinzoo.evaluation.report import Report, Resampling
+from skinzoo.models import SkinModel
 from skinzoo.models.digest import weights_digest
-from skinzoo.transforms import Transform, denormalise
-from skinzoo.types import IGNORE_INDEX, Batch
+from skinzoo.types import IGNORE_INDEX
 
 
 def evaluate(
@@ -64,7 +62,10 @@ def evaluate(
         LeakageError: The model was trained on some of these images, or on others of the same lesions or patients.
         EmptyLoaderError: The collection is empty.
         LabelError: The collection's classes are not the model's.
-        ConfigError: The collection has neither labels nor masks that the model predicts.
+        ConfigError: The collection has neither labels nor masks that the model predicts, or an option makes no sense.
+        DivergedError: The model gives values that are not finite.
+        OutOfMemoryError: There is too little memory for a single picture.
+        MissingDependencyError: `engine="onnx"` without the extra `onnx`.
     """
     check_engine(engine)
     check_batch_size(batch_size)
@@ -76,7 +77,6 @@ def evaluate(
     overlap = check_overlap(model, dataset, allow=allow_overlap or dataset.exposure is not None)
     forward = forward_of(model, engine, len(dataset))
     batch_size = fitting_batch_size(model, batch_size, len(dataset), forward)
-    transform = Transform(model.input_spec)
     loader = evaluation_loader(model, dataset, batch_size=batch_size, num_workers=num_workers)
     outcome = collect(model, loader, device=model.device, forward=forward)
     report = Report(
@@ -84,7 +84,7 @@ def evaluate(
         facts=_facts(model, dataset, outcome, overlap),
         label_space=model.label_space,
         outcome=outcome,
-        examples=_examples(model, dataset, outcome, transform, examples),
+        examples=make_examples(model, dataset, outcome, examples),
         groups=dataset.records.groups,
         metadata={k: v for k, v in dataset.records.metadata.items() if k not in dataset.info.leaky},
         operating_points=model.operating_points,
@@ -156,7 +156,7 @@ def _facts(model: SkinModel, dataset: SkinDataset, outcome: Outcome, overlap: Ov
         "model": model.config.architecture,
         "parameters": model.num_parameters(),
         "weights": weights_digest(model),
-        "input": f"{height} x {width} pixels, {'squashed' if model.input_spec.crop == 'none' else 'centre crop'}",
+        "input": input_fact(model),
         "collection": dataset.info.title,
         "part": dataset.part or "all",
         "images": len(dataset),
@@ -177,7 +177,7 @@ def _facts(model: SkinModel, dataset: SkinDataset, outcome: Outcome, overlap: Ov
     if dataset.exposure is not None:
         facts["exposed to training"] = dataset.exposure.sentence()
     if model.task.has_labels:
-        facts["probabilities"] = "softmax, not calibrated" if model.calibration is None else str(model.calibration)
+        facts["probabilities"] = probabilities_fact(model)
         if (points := model.operating_points) is not None:
             facts["operating points"] = "; ".join(filter(None, (points.rule, points.source))) or "chosen"
     facts["licence of the data"] = dataset.info.licence or "not stated"
@@ -185,36 +185,6 @@ def _facts(model: SkinModel, dataset: SkinDataset, outcome: Outcome, overlap: Ov
     if outcome.mask_counts is not None and len(outcome.mask_rows):
         facts["masks"] = f"scored at {height} x {width} pixels, threshold 0.5; two empty masks count as 1"
     return facts
-
-
-def _examples(
-    model: SkinModel, dataset: SkinDataset, outcome: Outcome, transform: Transform, count: int
-) -> list[Example]:
-    """Read the chosen samples once more, and keep what the model says about them."""
-    chosen: list[tuple[int, Literal["range", "mistake"], str]] = [
-        (row, "range", remark) for row, remark in _over_the_range_of_dice(outcome, count)
-    ]
-    chosen += [(row, "mistake", "") for row in _confident_mistakes(outcome, count)]
-    examples = []
-    for row, kind, remark in chosen:
-        sample = transform(dataset.sample(row, least=transform.least))  # as it was scored
-        batch = move(collate([sample], model.metadata_encoder), model.device)
-        with evaluation_mode(model), torch.no_grad():
-            output = model(*model.inputs(batch))
-        examples.append(
-            Example(
-                id=sample.id,
-                kind=kind,
-                image=denormalise(torch.as_tensor(sample.image)[None], model.input_spec)[0],
-                label=sample.label,
-                probabilities=None if outcome.probabilities is None else outcome.probabilities[row],
-                truth=None if sample.mask is None else np.asarray(sample.mask)[0] > 0.5,
-                predicted=None if output.mask_logits is None else output.mask_logits[0, 0].cpu().numpy() > 0,
-                heatmap=_heatmap(model, batch) if kind == "mistake" else None,
-                remark=remark,
-            )
-        )
-    return examples
 
 
 def _integrity(dataset: SkinDataset) -> str:
@@ -232,37 +202,4 @@ def _overlap(model: SkinModel, overlap: Overlap | None) -> str:
         return overlap.sentence()
     if model.training_record is None:
         return "not known: the model has no record of its training"
-    return "none by id, lesion and patient"
-
-
-def _heatmap(model: SkinModel, batch: Batch) -> NDArray[np.float32] | None:
-    """Grad-CAM of the predicted class; None for an architecture that has none."""
-    images, *others = model.inputs(batch)
-    try:
-        maps, *_ = explain_batch(model, images, others=others)
-    except ConfigError:
-        return None
-    heat: NDArray[np.float32] = maps[0].cpu().numpy()
-    return heat
-
-
-def _over_the_range_of_dice(outcome: Outcome, count: int) -> list[tuple[int, str]]:
-    """Rows from the best to the worst Dice, evenly over the ranks, and what they are."""
-    segmentation = outcome.segmentation()
-    if segmentation is None or count < 1:
-        return []
-    dice = segmentation.per_image.dice
-    ranked = np.argsort(-dice, kind="stable")
-    ranks = np.unique(np.linspace(0, len(ranked) - 1, count).round().astype(int)).tolist()
-    names = {0: "best, ", len(ranked) // 2: "median, ", len(ranked) - 1: "worst, "}
-    return [(int(outcome.mask_rows[ranked[k]]), f"{names.get(k, '')}Dice {dice[ranked[k]]:.3f}") for k in ranks]
-
-
-def _confident_mistakes(outcome: Outcome, count: int) -> list[int]:
-    """Rows of wrong predictions, the most confident first."""
-    if outcome.probabilities is None:
-        return []
-    predicted = outcome.probabilities.argmax(1)
-    wrong = np.flatnonzero((predicted != outcome.labels) & (outcome.labels >= 0))
-    confidence = outcome.probabilities.max(1)
-    return sorted(wrong.tolist(), key=lambda row: -float(confidence[row]))[:count]
+    return f"{NO_OVERLAP} id, lesion and patient"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skinzoo import html
-from skinzoo.evaluation.text import COLUMNS, count_of, figure_of, unit_of
+from skinzoo.evaluation.text import COLUMNS, count_of, figure_of, most_confused, unit_of
 
 if TYPE_CHECKING:
     from skinzoo.evaluation.report import Report
+    from skinzoo.evaluation.subgroups.table import Estimate, SubgroupTable
 
 STYLE = """
 .trust h3 { margin-top: 0; }
@@ -173,8 +174,6 @@ def mistakes(report: Report) -> str:
     c, space = report.classification, report.label_space
     if c is None or space is None:
         return ""
-    wrong = [(int(c.confusion[i, j]), i, j) for i in range(len(space)) for j in range(len(space)) if i != j]
-    top = sorted((w for w in wrong if w[0]), key=lambda w: -w[0])[:_TOP_MISTAKES]
     totals, codes = c.confusion.sum(1), space.classes
     rows = [
         [
@@ -183,7 +182,7 @@ def mistakes(report: Report) -> str:
             f"{n:,} of {totals[i]:,}",
             f"{n / totals[i]:.0%}",
         ]
-        for n, i, j in top
+        for n, i, j in most_confused(c.confusion, _TOP_MISTAKES)
     ]
     if not rows:
         return html.paragraph("No picture was given a wrong class.")
@@ -262,21 +261,21 @@ def cell(report: Report, key: str) -> str:
     return html.value(value, note=f"{interval.low:.2f} to {interval.high:.2f}" if known and interval else "")
 
 
-def _gaps(table: Any, measured: Iterable[str]) -> Iterator[str]:
+def _gaps(table: SubgroupTable, measured: Iterable[str]) -> Iterator[str]:
     for m in measured:
         if m in table.gaps and (gap := table.gaps[m]).value == gap.value:
             between = f"{gap.best} less {gap.worst}"
             yield f"{SUBGROUPS[m]}: {between} is {gap.value:.3f} ({gap.low:.3f} to {gap.high:.3f})"
 
 
-def _reasons(table: Any, measured: Iterable[str]) -> Iterator[str]:
+def _reasons(table: SubgroupTable, measured: Iterable[str]) -> Iterator[str]:
     """Why a group has no figure: each reason once."""
     found: dict[str, list[str]] = {}
     for s in table:
         reasons: dict[str, list[str]] = {}
         nothing = all(e.value != e.value for e in s.figures.values())
         for m in measured:
-            if m in s.figures and (s.figures[m].reason):
+            if m in s.figures and s.figures[m].reason:
                 reasons.setdefault(s.figures[m].reason, []).append(SUBGROUPS[m])
         for why, names in reasons.items():
             found.setdefault(why if nothing else f"{', '.join(names)}: {why}", []).append(s.label)
@@ -291,6 +290,6 @@ def _count(number: int | None) -> float:
     return float("nan") if number is None else number
 
 
-def _estimate(estimate: Any) -> str:
+def _estimate(estimate: Estimate) -> str:
     low, high = estimate.low, estimate.high
     return html.value(estimate.value, note=f"{low:.2f} to {high:.2f}" if low == low else "")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skinzoo import html
+from skinzoo.evaluation.facts import NO_OVERLAP
 from skinzoo.evaluation.text import count_of, interval_note, unit_of
+from skinzoo.evaluation.titles import HEADLINES
 
 if TYPE_CHECKING:
     from skinzoo.evaluation.report import Report
@@ -69,8 +71,6 @@ def _found(report: Report, key: str, sentence: str) -> str:
 
 
 def _tiles(report: Report) -> str:
-    from skinzoo.evaluation.report import HEADLINES
-
     keys = [key for key in LEADING if key in report.values]
     if len(keys) < 4:
         keys = [key for key in HEADLINES if key in report.values]
@@ -121,7 +121,7 @@ def _checks(report: Report) -> Iterator[tuple[html.Tone, str]]:
 
 def _of_facts(report: Report) -> Iterator[tuple[html.Tone, str]]:
     overlap = str(report.facts.get("overlap with training", "not known"))
-    if overlap.startswith("none by"):
+    if overlap.startswith(NO_OVERLAP):
         yield "good", f"Overlap with the training: {overlap}."
     else:
         yield "warn" if overlap.startswith("not known") else "bad", f"Overlap with the training: {overlap}."

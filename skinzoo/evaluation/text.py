@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from skinzoo.evaluation.titles import HEADLINES
 from skinzoo.html import DISCLAIMER
-from skinzoo.metrics import classification_report
+from skinzoo.metrics import Interval, classification_report
 
 if TYPE_CHECKING:
     from skinzoo.evaluation.report import Report
@@ -27,8 +29,6 @@ COLUMNS = {
 
 def as_text(report: Report) -> str:
     """Facts, headline metrics with their intervals, the per-class table and the subgroups."""
-    from skinzoo.evaluation.report import HEADLINES
-
     width = max(len(k) for k in (*report.facts, *HEADLINES.values()))
     lines = [report.title, "=" * len(report.title)]
     lines += [f"{name:<{width}}  {value}" for name, value in report.facts.items()]
@@ -50,8 +50,6 @@ def as_text(report: Report) -> str:
 
 def as_markdown(report: Report) -> str:
     """The report as Markdown: tables of facts, figures and classes."""
-    from skinzoo.evaluation.report import HEADLINES
-
     parts = [f"# {_escaped(report.title)}", _table(["", ""], [[k, _fact(v)] for k, v in report.facts.items()])]
     rows = [[title, with_interval(report, name)] for name, title in HEADLINES.items() if name in report.values]
     parts += ["## Figures", _table(["figure", "value (interval)"], rows)]
@@ -127,6 +125,38 @@ def malignant_and_benign(report: Report) -> tuple[int, int]:
     members = [k for k, code in enumerate(space) if code in space.malignant] if space is not None else []
     positive = int(np.isin(labels, members).sum())
     return positive, int((labels >= 0).sum()) - positive
+
+
+def most_confused(confusion: NDArray[np.int64], most: int) -> list[tuple[int, int, int]]:
+    """The wrong answers that are given most often, each as count, true class and predicted class.
+
+    Args:
+        confusion: Counts (C, C), rows are the true class.
+        most: How many at most.
+    """
+    num = len(confusion)
+    wrong = [(int(confusion[i, j]), i, j) for i in range(num) for j in range(num) if i != j and confusion[i, j]]
+    return sorted(wrong, key=lambda found: -found[0])[:most]
+
+
+def number_text(value: float) -> str:
+    """A figure with three decimals; `n/a` where it is undefined."""
+    return "n/a" if value != value else f"{value:.3f}".replace("-0.000", "0.000")
+
+
+def span_text(interval: Interval) -> str:
+    """An interval in brackets behind its figure, ` (0.780 to 0.841)`; empty where it is undefined."""
+    return "" if interval.low != interval.low else f" ({number_text(interval.low)} to {number_text(interval.high)})"
+
+
+def csv_cell(value: Any) -> Any:
+    """A value for `write_csv`, where a NaN is an empty cell."""
+    return None if isinstance(value, float) and value != value else value
+
+
+def markdown_row(cells: Iterable[str]) -> str:
+    """A line of a Markdown table."""
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

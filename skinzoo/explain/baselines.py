@@ -34,14 +34,23 @@ def baseline_images(images: Tensor, kind: Baseline, spec: InputSpec) -> Tensor:
     Raises:
         ConfigError: No such kind.
     """
+    check_baseline(kind)
     if kind == "black":
         mean, std = (torch.as_tensor(v, dtype=images.dtype, device=images.device) for v in (spec.mean, spec.std))
         return (-mean / std)[None, :, None, None].expand_as(images).clone()
     if kind == "mean":
         return images.mean((2, 3), keepdim=True).expand_as(images).clone()
-    if kind == "blur":
-        return gaussian_blur(images, BLUR_SHARE * min(images.shape[2:]))
-    raise ConfigError(f"baseline must be one of {', '.join(map(repr, BASELINES))}; got {kind!r}.")
+    return gaussian_blur(images, BLUR_SHARE * min(images.shape[2:]))
+
+
+def check_baseline(kind: object) -> None:
+    """Make sure that there is such a baseline.
+
+    Raises:
+        ConfigError: There is not.
+    """
+    if kind not in BASELINES:
+        raise ConfigError(f"baseline must be one of {', '.join(map(repr, BASELINES))}; got {kind!r}.")
 
 
 def gaussian_blur(images: Tensor, sigma: float) -> Tensor:

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skinzoo.errors import ConfigError, MissingDependencyError
+from skinzoo.errors import MissingDependencyError
 from skinzoo.explain.baselines import Baseline, baseline_images
+from skinzoo.explain.checks import require_whole
 from skinzoo.explain.targets import Aim, Score, score_of
 from skinzoo.models import SkinModel, evaluation_mode
 from skinzoo.types import ModelOutput
@@ -46,9 +47,8 @@ def integrated_gradient_map(
         ConfigError: `steps`, `baseline` or `batch_size` makes no sense.
         MissingDependencyError: captum is not installed.
     """
-    for name, value in (("steps", steps), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{name} must be a whole number of at least 1, got {value!r}.")
+    require_whole("steps", steps)
+    require_whole("batch_size", batch_size)
     integrate = _captum()
     maps = []
     with torch.inference_mode(False), torch.enable_grad(), evaluation_mode(model):

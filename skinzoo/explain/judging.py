@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from skinzoo.datasets import SkinDataset
-from skinzoo.datasets.loading import collate
-from skinzoo.devices import move
 from skinzoo.errors import ConfigError
-from skinzoo.explain.baselines import BASELINES, Baseline
+from skinzoo.explain.baselines import Baseline, check_baseline
+from skinzoo.explain.checks import check_batch_size, require_whole
 from skinzoo.explain.localisation import NO_LESION, ZERO_MAP, energy_inside, mask_share, pointing_game
 from skinzoo.explain.methods import Method, explain_batch, method_function, method_name
-from skinzoo.explain.perturbation import moved_at_random, perturbation_curves
-from skinzoo.explain.pictures import check_batch_size, read
-from skinzoo.explain.randomisation import likeness
-from skinzoo.explain.targets import Goal, Target, parse_target
+from skinzoo.explain.perturbation import Curves, moved_at_random, perturbation_curves
+from skinzoo.explain.pictures import batches_of, read
+from skinzoo.explain.randomisation import likeness, mean_of_defined
+from skinzoo.explain.targets import Target, parse_target
 from skinzoo.inputs import Unreadable
 from skinzoo.metrics import Interval
+from skinzoo.metrics.interval import UNDEFINED
 from skinzoo.metrics.resampling import cluster_weights
 from skinzoo.models import SkinModel
-from skinzoo.transforms import Transform
 
 FloatArray = NDArray[np.float64]
 
@@ -142,32 +141,29 @@ def faithfulness(
     method_function(method)
     check_batch_size(batch_size)
     for name, value, least in (("max_images", max_images, 1), ("steps", steps, 0), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ConfigError(f"{name} must be a whole number of at least {least}, got {value!r}.")
-    if baseline not in BASELINES:
-        raise ConfigError(f"baseline must be one of {', '.join(map(repr, BASELINES))}; got {baseline!r}.")
+        require_whole(name, value, least=least)
+    check_baseline(baseline)
     if not len(dataset):
         raise ConfigError(f"{dataset.name} is empty: there is nothing to explain.")
     rng = np.random.default_rng(seed)
     chosen = dataset.subset(np.sort(rng.permutation(len(dataset))[:max_images]), part=dataset.part)
-    transform, failed = Transform(model.input_spec), list[Unreadable]()
-    samples = read(model, chosen, failed)
+    failed: list[Unreadable] = []
+    options: dict[str, Any] = {"steps": steps, "baseline": baseline, "batch_size": batch_size}
     ids: list[str] = []
     groups: list[str] = []
     rows: list[dict[str, float]] = []
-    while group := list(islice(samples, batch_size)):
-        batch = move(collate([transform(s) for s in group], model.metadata_encoder), model.device)
+    for group, batch in batches_of(model, read(model, chosen, failed), batch_size):
         images, *others = model.inputs(batch)
         explained = explain_batch(model, images, others=others, target=target, method=method)
-        alike = likeness(model, images, explained, method=method, others=others, seed=seed)
+        correlation, intersection = likeness(model, images, explained, method=method, others=others, seed=seed)
         for i, heat in enumerate(explained.maps.cpu().numpy()):
             row = {"zero": float(not heat.any())}
             row |= _on_the_lesion(heat, None if batch.masks is None else batch.masks[i, 0].cpu().numpy())
             if steps:
-                own = [t[i : i + 1] for t in others]
-                options = {"steps": steps, "baseline": baseline, "batch_size": batch_size}
-                row |= _followed(model, images[i : i + 1], heat, explained.goals[i], own, rng, options)
-            rows.append(row | {"random_spearman": alike[0][0, i], "random_intersection": alike[1][0, i]})
+                score, own = explained.goals[i].probability, [t[i : i + 1] for t in others]
+                curves = partial(perturbation_curves, model, images[i : i + 1], score=score, others=own, **options)
+                row |= _followed(curves, heat, rng)
+            rows.append(row | {"random_spearman": correlation[0, i], "random_intersection": intersection[0, i]})
         ids += [s.id for s in group]
         groups += [s.group or s.id for s in group]
     table = {name: np.array([row[name] for row in rows]) for name in FIGURES if not rows or name in rows[0]}
@@ -178,7 +174,7 @@ def faithfulness(
         ids=ids,
         groups=members,
         table=table,
-        values={name: _mean(column) for name, column in table.items()},
+        values={name: mean_of_defined(column) for name, column in table.items()},
         intervals={name: _interval(column, members, seed) for name, column in table.items()},
         undefined=_undefined(table),
         zero_maps=int(sum(row["zero"] for row in rows)),
@@ -199,21 +195,10 @@ def _on_the_lesion(heat: NDArray[Any], mask: NDArray[Any] | None) -> dict[str, f
     }
 
 
-def _followed(
-    model: SkinModel,
-    image: Tensor,
-    heat: NDArray[Any],
-    goal: Goal,
-    others: list[Tensor],
-    rng: np.random.Generator,
-    options: dict[str, Any],
-) -> dict[str, float]:
+def _followed(curves: Callable[..., Curves], heat: NDArray[Any], rng: np.random.Generator) -> dict[str, float]:
     """Areas of the curves of one map, and of the same map elsewhere."""
     seed = int(rng.integers(2**31))
-    areas = [
-        [c.area for c in perturbation_curves(model, image, h, goal.probability, others=others, seed=seed, **options)]
-        for h in (heat, moved_at_random(heat, rng))
-    ]
+    areas = [[c.area for c in curves(heatmap=h, seed=seed)] for h in (heat, moved_at_random(heat, rng))]
     (deletion, insertion), (deletion_control, insertion_control) = areas
     return {
         "deletion": deletion,
@@ -246,17 +231,12 @@ def _undefined(table: dict[str, FloatArray]) -> dict[str, str]:
     return found
 
 
-def _mean(values: FloatArray) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if defined.size else float("nan")
-
-
 def _interval(values: FloatArray, groups: NDArray[np.str_], seed: int) -> Interval:
     """Percentiles of the mean over resampled groups; undefined with fewer than two groups."""
     defined = ~np.isnan(values)
     values, groups = values[defined], groups[defined]
     if len(np.unique(groups)) < 2:
-        return Interval(float("nan"), float("nan"))
+        return UNDEFINED
     means = [weights @ values / weights.sum(1) for weights in cluster_weights(groups, _RESAMPLES, seed)]
     low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
     return Interval(float(low), float(high))

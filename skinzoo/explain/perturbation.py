@@ -12,6 +12,7 @@ from torch import Tensor
 
 from skinzoo.errors import ConfigError
 from skinzoo.explain.baselines import Baseline, baseline_images
+from skinzoo.explain.checks import require_whole
 from skinzoo.explain.targets import Score
 from skinzoo.models import SkinModel, evaluation_mode
 
@@ -75,17 +76,15 @@ def perturbation_curves(
     Raises:
         ConfigError: Shapes or options that make no sense.
     """
-    pixels = image.shape[2] * image.shape[3] if image.ndim == 4 else 0
-    for name, value, most in (("steps", steps, pixels), ("batch_size", batch_size, None)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1 or (most is not None and value > most):
-            limit = f" and at most {most}, the number of pixels" if most else ""
-            raise ConfigError(f"{name} must be a whole number of at least 1{limit}, got {value!r}.")
     heat: NDArray[Any] = np.asarray(heatmap)
-    if len(image) != 1 or heat.shape != tuple(image.shape[2:]) or not np.isfinite(heat).all():
+    if image.ndim != 4 or len(image) != 1 or heat.shape != tuple(image.shape[2:]) or not np.isfinite(heat).all():
         raise ConfigError(
             "one picture (1, 3, H, W) and its finite heatmap (H, W) are needed; "
             f"got {tuple(image.shape)} and {heat.shape}."
         )
+    pixels = heat.size
+    require_whole("steps", steps, most=pixels, most_is="the number of pixels")
+    require_whole("batch_size", batch_size)
     places = torch.from_numpy(order_of_removal(heat, np.random.default_rng(seed))).to(image.device)
     counts = [round(k * pixels / steps) for k in range(steps + 1)]
     hot = [places < count for count in counts]

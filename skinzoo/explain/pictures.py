@@ -15,6 +15,7 @@ from skinzoo.datasets.loading import collate
 from skinzoo.devices import move
 from skinzoo.errors import ConfigError, ImageDecodeError, MaskError
 from skinzoo.explain.baselines import Baseline
+from skinzoo.explain.checks import check_batch_size
 from skinzoo.explain.explanation import Explanation
 from skinzoo.explain.integrated import integrated_gradient_map
 from skinzoo.explain.methods import Method, explain_batch, method_function, method_name
@@ -22,13 +23,16 @@ from skinzoo.explain.targets import Target, parse_target
 from skinzoo.inputs import Picture, PictureLike, Unreadable, find_picture, find_pictures, readable, with_metadata
 from skinzoo.models import SkinModel
 from skinzoo.transforms import Transform, restore
-from skinzoo.types import Sample
+from skinzoo.types import Batch, Sample
 
 _SPIKY = "integrated_gradients"
 
 
 class Explanations(Iterator[Explanation]):
     """Explanations of several pictures, each made when it is asked for; one goes through them once.
+
+    Args:
+        make: Begins to make them, given the list for what cannot be read.
 
     Attributes:
         failed: The pictures so far that could not be read.
@@ -69,7 +73,18 @@ def grad_cam(
 def saliency(
     model: SkinModel, picture: PictureLike, *, target: Target = None, metadata: Mapping[str, Any] | None = None
 ) -> Explanation:
-    """Gradient saliency of one picture; arguments and errors as for `grad_cam`."""
+    """Gradient saliency of one picture; `explain_all` takes several.
+
+    Args:
+        model: Any model of the zoo.
+        picture: A path, a uint8 RGB array (H, W, 3), or a `Sample`.
+        target: As for `grad_cam`.
+        metadata: As for `grad_cam`.
+
+    Raises:
+        ConfigError: As for `grad_cam`.
+        ImageDecodeError: The picture cannot be read.
+    """
     return _one(model, picture, target, metadata, "saliency")
 
 
@@ -155,8 +170,8 @@ def explain_all(
 
     def make(failed: list[Unreadable]) -> Iterator[Explanation]:
         samples = read(model, source, failed, metadata)
-        while group := list(islice(samples, batch_size)):
-            yield from _explain(model, group, target, method, method_name(method))
+        for group, batch in batches_of(model, samples, batch_size):
+            yield from _explain(model, group, batch, target, method, method_name(method))
 
     return Explanations(make)
 
@@ -178,10 +193,11 @@ def read(
             failed.append(Unreadable(str(source.records.ids[number]), str(error)))
 
 
-def check_batch_size(batch_size: int) -> None:
-    """Raise `ConfigError` unless it is a positive whole number."""
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ConfigError(f"batch_size must be a positive whole number, got {batch_size!r}.")
+def batches_of(model: SkinModel, samples: Iterator[Sample], batch_size: int) -> Iterator[tuple[list[Sample], Batch]]:
+    """Samples in groups, each with the batch that the model sees of it, on the model's device."""
+    transform = Transform(model.input_spec)
+    while group := list(islice(samples, batch_size)):
+        yield group, move(collate([transform(s) for s in group], model.metadata_encoder), model.device)
 
 
 def _one(
@@ -193,16 +209,15 @@ def _one(
     name: str = "",
 ) -> Explanation:
     parse_target(model, target)
-    samples = list(with_metadata(model, [find_picture(picture)], metadata))
-    (explanation,) = _explain(model, samples, target, method, name or method_name(method))
+    samples = with_metadata(model, [find_picture(picture)], metadata)
+    ((group, batch),) = batches_of(model, samples, 1)
+    (explanation,) = _explain(model, group, batch, target, method, name or method_name(method))
     return explanation
 
 
 def _explain(
-    model: SkinModel, samples: Sequence[Sample], target: Target, method: Method, name: str
+    model: SkinModel, samples: Sequence[Sample], batch: Batch, target: Target, method: Method, name: str
 ) -> Iterator[Explanation]:
-    transform = Transform(model.input_spec)
-    batch = move(collate([transform(s) for s in samples], model.metadata_encoder), model.device)
     images, *others = model.inputs(batch)
     maps, goals, probabilities, notes = explain_batch(model, images, others=others, target=target, method=method)
     for sample, heat, goal, probability, said in zip(

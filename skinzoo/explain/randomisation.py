@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,16 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from skinzoo.datasets import SkinDataset
-from skinzoo.datasets.loading import collate
-from skinzoo.devices import move
 from skinzoo.errors import ConfigError
+from skinzoo.explain.checks import check_batch_size
 from skinzoo.explain.methods import Explained, Method, explain_batch, method_name
-from skinzoo.explain.pictures import check_batch_size, read
+from skinzoo.explain.pictures import batches_of, read
 from skinzoo.explain.similarity import histogram_intersection, spearman
 from skinzoo.explain.targets import Target, parse_target
 from skinzoo.inputs import PictureLike, Unreadable, find_pictures
 from skinzoo.models import SkinModel
-from skinzoo.transforms import Transform
 
 FloatArray = NDArray[np.float64]
 
@@ -54,7 +51,7 @@ class SanityCheck:
         lines = [f"{self.method}, {len(self.ids)} pictures: likeness to the map of the model as it is"]
         lines.append(f"{'random parameters':>17}  {'Spearman':>8}  {'intersection':>12}  down to")
         for layer, share, a, b in zip(self.layers, self.shares, self.spearman, self.intersection, strict=True):
-            lines.append(f"{share:>17.1%}  {_mean(a):>8.3f}  {_mean(b):>12.3f}  {layer}")
+            lines.append(f"{share:>17.1%}  {mean_of_defined(a):>8.3f}  {mean_of_defined(b):>12.3f}  {layer}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,8 +61,8 @@ class SanityCheck:
             "pictures": len(self.ids),
             "layers": self.layers,
             "shares": self.shares.tolist(),
-            "spearman": [_mean(v) for v in self.spearman],
-            "intersection": [_mean(v) for v in self.intersection],
+            "spearman": [mean_of_defined(v) for v in self.spearman],
+            "intersection": [mean_of_defined(v) for v in self.intersection],
             "failed": [f._asdict() for f in self.failed],
         }
 
@@ -102,12 +99,11 @@ def sanity_check(
     check_batch_size(batch_size)
     layers = layers_from_the_output(model)
     bounds = stage_bounds(len(layers), stages)
-    transform, failed = Transform(model.input_spec), list[Unreadable]()
+    failed: list[Unreadable] = []
     samples = read(model, pictures if isinstance(pictures, SkinDataset) else find_pictures(pictures), failed)
     ids: list[str] = []
     found: list[tuple[FloatArray, FloatArray]] = []
-    while group := list(islice(samples, batch_size)):
-        batch = move(collate([transform(s) for s in group], model.metadata_encoder), model.device)
+    for group, batch in batches_of(model, samples, batch_size):
         images, *others = model.inputs(batch)
         explained = explain_batch(model, images, others=others, target=target, method=method)
         found.append(likeness(model, images, explained, method=method, others=others, stages=stages, seed=seed))
@@ -192,6 +188,7 @@ def randomise(model: nn.Module, layers: Iterable[str], *, seed: int = 0) -> None
                 parameter.normal_(float(values.mean()), spread)
 
 
-def _mean(values: FloatArray) -> float:
+def mean_of_defined(values: FloatArray) -> float:
+    """The mean of what is not NaN; NaN if there is nothing."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if defined.size else float("nan")

@@ -63,9 +63,8 @@ class Aim:
         target: See `Target`.
         goals: One a picture, where they are known.
 
-    Attributes:
-        probabilities: Of each picture's goal, by the first answer.
-        notes: What a method has to say beside its maps, one a picture.
+        probabilities: Filled by the first answer, of each picture's goal.
+        notes: Filled by a method that has to say something beside its maps, one a picture.
 
     Raises:
         ConfigError: The target is no class of the model, or the model predicts no mask.

@@ -38,7 +38,7 @@ def bundled_folder(record: WeightsRecord) -> Path:
             raise WeightsError(f"{path} is absent, which belongs to {record.name}; install skinzoo again.")
         if (found := FileDigest.of(path)) != expected:
             raise ChecksumError(
-                f"{path} is not the file that was published: want sha256 {expected.sha256} ({expected.size:,} bytes), "
-                f"got {found.sha256} ({found.size:,} bytes). Install it again: pip install --force-reinstall skinzoo."
+                f"{path} is not the file that was published: want sha256 {expected}, got {found}. Install it again: "
+                "pip install --force-reinstall skinzoo."
             )
     return folder

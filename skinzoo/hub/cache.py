@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from pathlib import Path
 
 from skinzoo.files import write_text
+from skinzoo.hub.digests import is_digest
 from skinzoo.hub.reference import is_commit
-
-_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def cache_folder(repository: str) -> str:
@@ -78,7 +76,7 @@ class CachedRepository:
         """
         with suppress(OSError):
             blob = Path(os.path.normpath(path.parent / path.readlink()))
-            if blob.parent == self.folder / "blobs" and _DIGEST.fullmatch(blob.name):
+            if blob.parent == self.folder / "blobs" and is_digest(blob.name):
                 return blob.name
         return ""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,8 +11,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from skinzoo import __version__
+from skinzoo.download.web import TransientError
 from skinzoo.errors import OfflineError, SkinzooError
-from skinzoo.hub.failures import PAGE_HINT, Place, TransientError, translate
+from skinzoo.hub.digests import is_digest
+from skinzoo.hub.failures import PAGE_HINT, Place, translate
 from skinzoo.hub.options import HubOptions
 from skinzoo.hub.reference import HubReference, is_commit
 
@@ -21,12 +22,16 @@ MAX_BACKOFF = 30.0
 _THREAD = "skinzoo-hub"
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class RemoteFile:
-    """What the Hub says of a file: its size, and 64 hex digits (sha256) or 40 (sha1 of the git blob)."""
+class ListedFile:
+    """What the Hub says of a file.
+
+    Attributes:
+        size: Bytes; None where it does not say.
+        digest: 64 hex digits (sha256) or 40 (sha1 of the git blob); "" where it does not say.
+    """
 
     size: int | None
     digest: str
@@ -34,10 +39,15 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """What the Hub says of a commit."""
+    """What the Hub says of a commit.
+
+    Attributes:
+        commit: 40 hex digits.
+        files: Its files, by name.
+    """
 
     commit: str
-    files: Mapping[str, RemoteFile]
+    files: Mapping[str, ListedFile]
 
 
 class HubClient:
@@ -88,7 +98,7 @@ class HubClient:
             for row in info.siblings or []:
                 sha256 = getattr(row.lfs, "sha256", None)
                 digest = str(sha256 or row.blob_id or "")
-                files[row.rfilename] = RemoteFile(row.size, digest if _DIGEST.fullmatch(digest) else "")
+                files[row.rfilename] = ListedFile(row.size, digest if is_digest(digest) else "")
             return Listing(str(info.sha), files)
 
         return self.persist(ask, "the list of files", retries)

@@ -11,6 +11,12 @@ from skinzoo.errors import ConfigError
 from skinzoo.files import sha256_of
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_GIT_SHA1 = re.compile(r"[0-9a-f]{40}")
+
+
+def is_digest(text: str) -> bool:
+    """True for what the Hub tells files by: 64 hex digits (sha256), or 40 (sha1 of the git blob)."""
+    return bool(_SHA256.fullmatch(text) or _GIT_SHA1.fullmatch(text))
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,9 @@ class FileDigest:
     def of(cls, path: str | os.PathLike[str]) -> FileDigest:
         """The digest of a file on this disk."""
         return cls(sha256_of(path), Path(path).stat().st_size)
+
+    def __str__(self) -> str:
+        return f"{self.sha256} ({self.size:,} bytes)"
 
     def to_dict(self) -> dict[str, str | int]:
         """Plain values for JSON."""

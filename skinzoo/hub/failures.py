@@ -6,11 +6,11 @@ import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+from skinzoo.download.web import TransientError, retry_after
 from skinzoo.errors import OfflineError, SkinzooError, WeightsError
+from skinzoo.files import DISK_FULL
 from skinzoo.hub.cache import cache_folder
 from skinzoo.hub.options import DEFAULT_ENDPOINT
 from skinzoo.hub.reference import HubReference
@@ -20,21 +20,7 @@ PAGE_HINT = (
     "The answer is not one of a Hub; it looks like a web page, which a network sends that wants a login, or a proxy "
     "that blocks files. Open the address in a browser, or use another network or a mirror (SKINZOO_HUB_ENDPOINT)."
 )
-_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT)
-
-
-class TransientError(Exception):
-    """Something failed that may work the next time.
-
-    Args:
-        reason: What failed.
-        after: Seconds that the Hub asks to wait; None if it does not say.
-    """
-
-    def __init__(self, reason: str, after: float | None = None) -> None:
-        super().__init__(reason)
-        self.after = after
 
 
 @dataclass(frozen=True)
@@ -111,7 +97,7 @@ def translate(error: BaseException, place: Place, what: str) -> SkinzooError | T
             f"{place.endpoint} refuses {what} of {repository} ({status}). See {page} in a browser; where it is for "
             f"some users only, {place.login} of one of them."
         )
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
         return full_disk(place.cache, None, what)
     if isinstance(error, OSError) and error.errno in _READ_ONLY and status is None:
         return unwritable(place.cache, error, what)
@@ -147,7 +133,13 @@ def free_bytes(folder: Path) -> int:
 
 
 def unwritable(cache: Path, error: BaseException, what: str) -> WeightsError:
-    """The error for a cache that cannot be written to."""
+    """The error for a cache that cannot be written to.
+
+    Args:
+        cache: The cache's folder.
+        error: What the operating system said.
+        what: The files.
+    """
     reason = (os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "") or str(error)
     return WeightsError(
         f"{what} cannot be put into the cache {cache}: {reason}. Files that are there can be used as they are; for "
@@ -190,13 +182,8 @@ def _status(error: BaseException) -> int | None:
 def _retry_after(chain: list[BaseException]) -> float | None:
     for link in chain:
         headers = getattr(getattr(link, "response", None), "headers", None) or {}
-        text = str(headers.get("Retry-After") or "").strip()
-        if text.isdecimal():
-            return float(text)
-        try:
-            return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-        except (TypeError, ValueError):
-            continue
+        if (seconds := retry_after(headers.get("Retry-After"))) is not None:
+            return seconds
     return None
 
 

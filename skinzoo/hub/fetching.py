@@ -197,8 +197,8 @@ class _Fetch:
             ):
                 raise ChecksumError(
                     f"{self.client.place.page}/blob/{listing.commit}/{name} is not the file that was recorded: "
-                    f"expected sha256 {want.sha256} ({want.size:,} bytes), got {remote.digest or 'an unknown digest'} "
-                    f"({remote.size or 0:,} bytes). Look for a newer skinzoo, and tell the publisher."
+                    f"expected sha256 {want}, got {remote.digest or 'an unknown digest'} ({remote.size or 0:,} bytes). "
+                    "Look for a newer skinzoo, and tell the publisher."
                 )
         if needed > free_bytes(self.client.cache):
             raise full_disk(self.client.cache, needed, ", ".join(names))

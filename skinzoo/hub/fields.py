@@ -15,7 +15,7 @@ _MAX_TEXT, _MAX_ENTRIES, _HUGE = 20_000, 10_000, 1e300
 
 
 class Fields:
-    """The named values of one JSON object.
+    """The named values of one JSON object. Each reader raises `ConfigError` for a value that is not of its kind.
 
     Args:
         values: The object.
@@ -97,7 +97,16 @@ class Fields:
         raise self.refuse(name, "a day, such as 2026-01-31")
 
     def named(self, name: str, good: Callable[[Any], bool], *, what: str) -> dict[str, Any]:
-        """Values by name, each of which is `good`; `what` says in words what they are."""
+        """Values by name.
+
+        Args:
+            name: The field.
+            good: True for a value that is accepted.
+            what: What the values are, in words.
+
+        Raises:
+            ConfigError: The field holds something else.
+        """
         value = self.values[name]
         if not isinstance(value, Mapping) or len(value) > _MAX_ENTRIES:
             raise self.refuse(name, f"{what} by name")

@@ -25,7 +25,7 @@ TITLES = {
     "dice": "Dice",
     "iou": "IoU",
 }
-_WIDTH, _INDENT = 100, 12
+_WIDTH, _INDENT = 79, 12
 _USES = {"training": "trained on", "validation": "chosen by", "test": "scored on"}
 
 
@@ -66,7 +66,12 @@ def _facts(record: WeightsRecord) -> Iterator[tuple[str, str]]:
 
 def _wrapped(name: str, text: str) -> list[str]:
     return textwrap.wrap(
-        text, _WIDTH, initial_indent=f"{name:<{_INDENT}}", subsequent_indent=" " * _INDENT, break_long_words=False
+        text,
+        _WIDTH,
+        initial_indent=f"{name:<{_INDENT}}",
+        subsequent_indent=" " * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -89,13 +94,14 @@ def _table(figures: list[Figure]) -> Iterator[str]:
     for figure in figures:
         if figure.metric not in TITLES:
             code, _, metric = figure.metric.rpartition("/")
-            rest.setdefault(code, {})[metric] = _cell(figure)
-    width = max(map(len, (*whole, *rest)))
+            rest.setdefault(code, {})[metric] = _short(figure)
+    width = max(map(len, whole), default=0)
     for name, cell in whole.items():
         yield f"  {name:<{width}}  {cell}"
     metrics = list(dict.fromkeys(metric for cells in rest.values() for metric in cells))
     widths = [max(len(m), *(len(cells.get(m, "")) for cells in rest.values())) for m in metrics]
     if rest:
+        width = max(map(len, rest))
         yield "".join([f"  {'':<{width}}", *(f"  {m:<{w}}" for m, w in zip(metrics, widths, strict=True))]).rstrip()
     for code, cells in rest.items():
         row = (f"  {cells.get(m, ''):<{w}}" for m, w in zip(metrics, widths, strict=True))
@@ -105,3 +111,12 @@ def _table(figures: list[Figure]) -> Iterator[str]:
 def _cell(figure: Figure) -> str:
     value = "undefined" if figure.value is None else f"{figure.value:.3f}"
     return value if figure.low is None else f"{value} ({figure.interval})"
+
+
+def _short(figure: Figure) -> str:
+    """With two decimals, so that three figures of a class stand in a line."""
+    if figure.value is None:
+        return "undefined"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.2f}"
+    return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"

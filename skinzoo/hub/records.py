@@ -10,9 +10,9 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
 
 from skinzoo.errors import ConfigError, UnknownNameError
+from skinzoo.files import refuse_constant, without_repetition
 from skinzoo.hub.record import WeightsRecord
 from skinzoo.registry import did_you_mean
 from skinzoo.types import Task
@@ -107,25 +107,15 @@ def read_record(file: Traversable | Path) -> WeightsRecord:
             content = opened.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
             raise ValueError(f"it is larger than {_MAX_BYTES:,} bytes")
-        values = json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refuse)
+        values = json.loads(
+            content.decode("utf-8"), object_pairs_hook=without_repetition, parse_constant=refuse_constant
+        )
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{place} is no readable record: {error}.") from error
     record = WeightsRecord.from_dict(values, place=place)
     if place != f"{record.name}.json":
         raise ConfigError(f"{place}: name is {record.name!r}; the file must be called {record.name}.json.")
     return record
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} stands there twice")
-    return values
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _unknown(architecture: str, tag: str, records: Iterable[WeightsRecord]) -> str:

@@ -64,7 +64,11 @@ def is_commit(text: object) -> bool:
 
 
 def check_repository(repository: str) -> None:
-    """Raise `ConfigError` unless this is `owner/name` as the Hub allows it."""
+    """Refuse anything but `owner/name` as the Hub allows it.
+
+    Raises:
+        ConfigError: It is something else.
+    """
     parts = repository.split("/") if isinstance(repository, str) else []
     if len(parts) != 2 or not all(map(_is_part, parts)) or parts[1].endswith(".git"):
         raise ConfigError(
@@ -74,13 +78,21 @@ def check_repository(repository: str) -> None:
 
 
 def check_owner(owner: str) -> None:
-    """Raise `ConfigError` unless this is a user or an organisation as the Hub allows it."""
+    """Refuse anything but a user or an organisation as the Hub allows it.
+
+    Raises:
+        ConfigError: It is something else.
+    """
     if not (isinstance(owner, str) and _is_part(owner)):
         raise ConfigError(f"{owner!r} is no user or organisation of a Hub; give its name alone, for example 'skinzoo'.")
 
 
 def check_filename(name: str) -> None:
-    """Raise `ConfigError` unless this is a relative path below a repository's root, with `/` between folders."""
+    """Refuse anything but a relative path below a repository's root, with `/` between folders.
+
+    Raises:
+        ConfigError: It is something else.
+    """
     if not isinstance(name, str) or len(name) > _LONGEST_NAME or not all(map(_SEGMENT.fullmatch, name.split("/"))):
         raise ConfigError(
             f"{name!r} is no file name of a repository that is fetched; it must be relative, with '/' between folders, "

@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from skinzoo.files import looks_like_page
 from skinzoo.hub.digests import FileDigest
 
 _CHUNK = 1 << 20
-_PAGE_BEGINNINGS = (b"<!doctype html", b"<html")
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def judge(path: Path, *, expected: FileDigest | None, declared: str) -> Verdict:
                 git.update(data)
     found = sha256.hexdigest()
     if expected is not None:
-        same = (found, seen.st_size) == (expected.sha256, expected.size)
-        want, got = f"sha256 {expected.sha256} ({expected.size:,} bytes)", f"sha256 {found} ({seen.st_size:,} bytes)"
+        digest = FileDigest(found, seen.st_size)
+        same, want, got = digest == expected, f"sha256 {expected}", f"sha256 {digest}"
     elif by_git:
         same, want, got = git.hexdigest() == declared, f"git sha1 {declared}", f"git sha1 {git.hexdigest()}"
     else:
@@ -63,8 +63,3 @@ def judge(path: Path, *, expected: FileDigest | None, declared: str) -> Verdict:
     if problem and looks_like_page(first):
         problem += "; it looks like a web page, which a network sends that wants a login, or a proxy that blocks files"
     return Verdict(found, problem, expected is not None or bool(declared), seen)
-
-
-def looks_like_page(first: bytes) -> bool:
-    """True if a file's first bytes are those of an HTML page."""
-    return first.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_PAGE_BEGINNINGS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import torch
@@ -38,7 +38,7 @@ class Fit:
     left: tuple[str, ...]
     shapes: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
-    prefixes: tuple[str, ...] = field(default=())
+    prefixes: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -76,12 +76,13 @@ def fit(model: SkinModel, tensors: Mapping[str, Tensor], *, ignore: Iterable[str
     left = [name for name in file if name not in used]
     out += (spare := [n for n in left if any(fnmatchcase(n, p) for p in _BOOKKEEPING)])
     return Fit(
-        names,
-        tuple(n for n in own if n not in names and not n.endswith(_COUNTER)),  # files of PyTorch 0.4 have no counters
-        tuple(n for n in left if n not in set(spare)),
-        tuple(n for n, theirs in names.items() if file[theirs] != own[n]),
-        tuple(out),
-        prefixes,
+        names=names,
+        # files of PyTorch 0.4 have no counters
+        missing=tuple(n for n in own if n not in names and not n.endswith(_COUNTER)),
+        left=tuple(n for n in left if n not in set(spare)),
+        shapes=tuple(n for n, theirs in names.items() if file[theirs] != own[n]),
+        ignored=tuple(out),
+        prefixes=prefixes,
     )
 
 

@@ -119,14 +119,14 @@ def export_onnx(
             del run
         digest = write_description(target, temporary, description, differences=measured or None)
     return OnnxExport(
-        target,
-        description_path(target),
-        tuple(example),
-        graph.outputs,
-        batch,
-        found,
-        Parity(measured, tolerance),
-        digest,
+        path=target,
+        description=description_path(target),
+        inputs=tuple(example),
+        outputs=graph.outputs,
+        batch=batch,
+        opset=found,
+        parity=Parity(measured, tolerance),
+        sha256=digest,
     )
 
 
@@ -178,14 +178,23 @@ def _save(proto: Any, path: Path) -> None:
     onnx.save(proto, str(path))
 
 
-def _runner(path: Path) -> Any:
-    """Runs the file with onnxruntime: inputs by name to outputs by name."""
+def open_session(model: str | bytes) -> Any:
+    """An onnxruntime session on the CPU, with as many threads as PyTorch uses.
+
+    Args:
+        model: Path of an ONNX file, or its content.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4  # what goes wrong is raised
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _runner(path: Path) -> Any:
+    """Runs the file with onnxruntime: inputs by name to outputs by name."""
+    session = open_session(str(path))
     names = [output.name for output in session.get_outputs()]
 
     def run(inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -106,13 +106,13 @@ def export_program(
                 torch.export.save(program, temporary, extra_files={"skinzoo.json": json.dumps(description)})
             digest = write_description(target, temporary, description, differences=measured or None)
     return ProgramExport(
-        program,
-        target,
-        None if target is None else description_path(target),
-        graph.outputs,
-        batch,
-        Parity(measured, tolerance),
-        digest,
+        program=program,
+        path=target,
+        description=None if target is None else description_path(target),
+        outputs=graph.outputs,
+        batch=batch,
+        parity=Parity(measured, tolerance),
+        sha256=digest,
     )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from skinzoo.errors import ConfigError
-from skinzoo.losses.reduction import annotated_masks, connected_zero, full_precision, mean_over_annotated
+from skinzoo.losses.masks import MaskLoss
 from skinzoo.losses.registry import LOSSES
 
 
 @LOSSES.register("bce", task="segmentation")
-class MaskBCE(nn.Module):
+class MaskBCE(MaskLoss):
     """`-(w t log p + (1 - t) log(1 - p))` with `p = sigmoid(logit)`, the mean over the pixels of all annotated masks.
 
     Args:
@@ -30,28 +30,8 @@ class MaskBCE(nn.Module):
             raise ConfigError(f"pos_weight must be positive; got {pos_weight}.")
         self.register_buffer("pos_weight", None if pos_weight is None else torch.tensor(float(pos_weight)))
 
-    def forward(self, logits: Tensor, masks: Tensor | None) -> Tensor:
-        """Mean loss of the samples that have a mask.
-
-        Args:
-            logits: (N, 1, H, W), before the sigmoid.
-            masks: (N, 1, H, W) in [0, 1], NaN throughout a sample without a mask; None if no sample has one.
-
-        Returns:
-            Scalar; 0 (still part of the graph) if no sample has a mask.
-
-        Raises:
-            ConfigError: The shapes differ.
-            MaskError: A value outside [0, 1].
-        """
-        logits = full_precision(logits)
-        if masks is None:
-            return connected_zero(logits)
-        targets, annotated = annotated_masks(logits, masks)
-        return mean_over_annotated(self.per_sample(logits, targets), annotated)
-
     def per_sample(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Mean over the pixels of each sample, (N,), from float32 or float64 logits and targets without NaN."""
+        """Mean over the pixels of each sample, (N,); arguments as for `MaskLoss`."""
         weight = None if self.pos_weight is None else self.pos_weight.to(logits.dtype)
         losses = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight, reduction="none")
         return losses.flatten(1).mean(dim=1)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from skinzoo.errors import ConfigError
 from skinzoo.losses.bce import MaskBCE
-from skinzoo.losses.reduction import annotated_masks, connected_zero, full_precision, mean_over_annotated
+from skinzoo.losses.masks import MaskLoss
 from skinzoo.losses.registry import LOSSES
 
 
 @LOSSES.register("dice_bce", task="segmentation")
-class DiceBCE(nn.Module):
+class DiceBCE(MaskLoss):
     """`dice_weight * (1 - Dice) + bce_weight * BCE`, the mean over the annotated samples.
 
     The soft Dice of a sample is `(2 sum(p t) + s) / (sum(p) + sum(t) + s)` with `p = sigmoid(logit)`: Milletari et al.
@@ -40,14 +40,9 @@ class DiceBCE(nn.Module):
         self.smooth = smooth
         self.bce = MaskBCE()
 
-    def forward(self, logits: Tensor, masks: Tensor | None) -> Tensor:
-        """Mean loss of the samples that have a mask; arguments, errors and the zero without masks as for `MaskBCE`."""
-        logits = full_precision(logits)
-        if masks is None:
-            return connected_zero(logits)
-        targets, annotated = annotated_masks(logits, masks)
-        losses = self.dice_weight * self._dice(logits, targets) + self.bce_weight * self.bce.per_sample(logits, targets)
-        return mean_over_annotated(losses, annotated)
+    def per_sample(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """`dice_weight * (1 - Dice) + bce_weight * BCE` of each sample, (N,); arguments as for `MaskLoss`."""
+        return self.dice_weight * self._dice(logits, targets) + self.bce_weight * self.bce.per_sample(logits, targets)
 
     def _dice(self, logits: Tensor, targets: Tensor) -> Tensor:
         predicted, truth = logits.sigmoid().flatten(1), targets.flatten(1)

@@ -112,7 +112,7 @@ class DistillationLoss(MultiTaskLoss):
         return self._teacher[0]
 
     def parts(self, output: ModelOutput, batch: Batch) -> dict[str, Tensor]:
-        """The parts of the hard loss, and `"distillation_loss"`."""
+        """The parts of the hard loss, and `"distillation_loss"`; arguments and errors as for `MultiTaskLoss`."""
         return super().parts(output, batch) | {"distillation_loss": self._soft(output, batch)}
 
     def mass(self, batch: Batch) -> dict[str, Tensor]:
@@ -122,7 +122,7 @@ class DistillationLoss(MultiTaskLoss):
         }
 
     def weighted(self, name: str, part: Number) -> Number:
-        """What the part of that name adds to the loss."""
+        """What a part adds to the loss; arguments as for `MultiTaskLoss`."""
         if name == "distillation_loss":
             return part * self.weight
         return super().weighted(name, part) * (1 - self.weight)

@@ -81,7 +81,20 @@ class MultiTaskLoss(nn.Module):
         return {"loss": _sum(terms), **parts}
 
     def parts(self, output: ModelOutput, batch: Batch) -> dict[str, Tensor]:
-        """The parts of the loss without their weights, as in `forward`'s result."""
+        """The parts of the loss without their weights.
+
+        Args:
+            output: What the model returned.
+            batch: Labels may be `IGNORE_INDEX`, masks NaN or None.
+
+        Returns:
+            Scalars by name, named as in `forward`'s result.
+
+        Raises:
+            ConfigError: The model does not return what a part needs.
+            LabelError: A label outside the model's classes.
+            MaskError: A mask outside [0, 1].
+        """
         parts: dict[str, Tensor] = {}
         if self.classification is not None:
             logits = _needed(output.logits, "logits", self.classification)
@@ -106,7 +119,12 @@ class MultiTaskLoss(nn.Module):
         return masses
 
     def weighted(self, name: str, part: Number) -> Number:
-        """What the part of that name adds to the loss, where it is annotated."""
+        """What a part adds to the loss, where it is annotated.
+
+        Args:
+            name: The part's name in `forward`'s result.
+            part: Its value without a weight.
+        """
         weights = {
             "classification_loss": self.classification_weight,
             "segmentation_loss": self.segmentation_weight,

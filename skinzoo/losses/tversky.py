@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from skinzoo.errors import ConfigError
 from skinzoo.losses.bce import MaskBCE
-from skinzoo.losses.reduction import annotated_masks, connected_zero, full_precision, mean_over_annotated
+from skinzoo.losses.masks import MaskLoss
 from skinzoo.losses.registry import LOSSES
 
 _TINY = 1e-7
@@ -14,7 +14,7 @@ _TINY = 1e-7
 
 
 @LOSSES.register("tversky", task="segmentation")
-class TverskyBCE(nn.Module):
+class TverskyBCE(MaskLoss):
     """`(1 - Tversky)^(1 / gamma) + bce_weight * BCE`, the mean over the annotated samples.
 
     The Tversky index of a sample is `(TP + s) / (TP + alpha FP + beta FN + s)` with `TP = sum(p t)`,
@@ -58,14 +58,9 @@ class TverskyBCE(nn.Module):
         self.smooth = smooth
         self.bce = MaskBCE()
 
-    def forward(self, logits: Tensor, masks: Tensor | None) -> Tensor:
-        """Mean loss of the samples that have a mask; arguments, errors and the zero without masks as for `MaskBCE`."""
-        logits = full_precision(logits)
-        if masks is None:
-            return connected_zero(logits)
-        targets, annotated = annotated_masks(logits, masks)
-        losses = self._tversky(logits, targets) + self.bce_weight * self.bce.per_sample(logits, targets)
-        return mean_over_annotated(losses, annotated)
+    def per_sample(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """`(1 - Tversky)^(1 / gamma) + bce_weight * BCE` of each sample, (N,); arguments as for `MaskLoss`."""
+        return self._tversky(logits, targets) + self.bce_weight * self.bce.per_sample(logits, targets)
 
     def _tversky(self, logits: Tensor, targets: Tensor) -> Tensor:
         predicted, truth = logits.sigmoid().flatten(1), targets.flatten(1)

@@ -51,7 +51,7 @@ class UncertaintyLoss(MultiTaskLoss):
         self.log_variances = nn.Parameter(torch.full((len(_ORDER),), float(initial)))
 
     def weighted(self, name: str, part: Number) -> Number:
-        """What the part of that name adds to the loss, where it is annotated; a number for a number."""
+        """What a part adds to the loss, a number for a number; arguments as for `MultiTaskLoss`."""
         s = self.log_variances[_ORDER.index(name)]
         if isinstance(part, Tensor):
             return part * torch.exp(-s) + s / 2

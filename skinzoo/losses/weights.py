@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from skinzoo.errors import ConfigError
 from skinzoo.registry import did_you_mean
 
 Scheme = Literal["inverse", "sqrt_inverse", "effective"]
-_SCHEMES = ("inverse", "sqrt_inverse", "effective")
+_SCHEMES: tuple[str, ...] = get_args(Scheme)
 
 
 def class_weights(counts: Sequence[int], scheme: Scheme = "inverse", *, beta: float = 0.9999) -> Tensor:

@@ -43,6 +43,11 @@ def class_indices(values: ArrayLike, num_classes: int, *, what: str) -> IntArray
 def real_numbers(values: ArrayLike, *, what: str, ndim: int) -> FloatArray:
     """An array of float64 without NaN.
 
+    Args:
+        values: Numbers.
+        what: What they are, for messages.
+        ndim: Number of axes.
+
     Raises:
         ConfigError: Wrong number of axes, not numeric, or NaN among the values.
     """
@@ -59,13 +64,28 @@ def real_numbers(values: ArrayLike, *, what: str, ndim: int) -> FloatArray:
 
 
 def same_length(first: int, second: int, *, what: str) -> None:
-    """Raise `ConfigError` unless the lengths agree."""
+    """Make sure that two lengths agree.
+
+    Args:
+        first: A length.
+        second: The other one.
+        what: What is counted, for messages.
+
+    Raises:
+        ConfigError: They differ.
+    """
     if first != second:
         raise ConfigError(f"{what} must be equally many; got {first} and {second}.")
 
 
 def ratio(part: NDArray[Any], whole: NDArray[Any], *, where: NDArray[np.bool_]) -> FloatArray:
-    """Part of the whole, elementwise over arrays of one shape; NaN where `where` is false."""
+    """Part of the whole, elementwise.
+
+    Args:
+        part: Any shape.
+        whole: The same shape.
+        where: The same shape; False where the share is undefined, and NaN is returned.
+    """
     share: FloatArray = np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=where)
     return share
 

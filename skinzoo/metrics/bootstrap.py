@@ -38,9 +38,9 @@ from skinzoo.metrics.arrays import FloatArray, real_numbers, same_length
 from skinzoo.metrics.classification import NO_IMAGES
 from skinzoo.metrics.figures import SegmentationFigures
 from skinzoo.metrics.inputs import classification_input, require_threshold
-from skinzoo.metrics.interval import Interval
+from skinzoo.metrics.interval import UNDEFINED, Interval
 from skinzoo.metrics.normal import check_level
-from skinzoo.metrics.percentiles import MIN_DEFINED, UNDEFINED, percentile_interval
+from skinzoo.metrics.percentiles import MIN_DEFINED, percentile_interval
 from skinzoo.metrics.resampling import cluster_weights, clusters, require_draws
 from skinzoo.metrics.segmentation import checked_counts
 from skinzoo.metrics.strata import classification_strata

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skinzoo.metrics.arrays import FloatArray, IntArray, same_length
 from skinzoo.metrics.calibration import BINS, bin_of, squared_distances, surprises, top_label
-from skinzoo.metrics.interval import Interval
+from skinzoo.metrics.interval import UNDEFINED, Interval
 from skinzoo.metrics.normal import check_level
 from skinzoo.metrics.probabilities import class_probabilities
 from skinzoo.metrics.resampling import cluster_weights, clusters, require_draws
@@ -61,7 +61,7 @@ def bootstrap_calibration(
     check_level(level)
     require_draws(resamples, seed)
     if num_groups < 2:
-        return dict.fromkeys((*_ERRORS, *_MEANS), Interval(np.nan, np.nan))
+        return dict.fromkeys((*_ERRORS, *_MEANS), UNDEFINED)
     tails = (1 - level) / 2, (1 + level) / 2
     confidence, right = top_label(truth, scores)
     gaps = [_Gaps.of(confidence, right, adaptive=False), _Gaps.of(confidence, right, adaptive=True)]

@@ -73,14 +73,28 @@ def class_scores(confusion: ArrayLike) -> ClassScores:
 
 
 def accuracy(confusion: ArrayLike) -> float:
-    """Share of images with the right class, in [0, 1]; NaN without images."""
+    """Share of images with the right class, in [0, 1]; NaN without images.
+
+    Args:
+        confusion: Counts, shape (C, C), rows are the true class.
+
+    Raises:
+        ConfigError: Not a square matrix of counts.
+    """
     counts = square_counts(confusion)
     total = int(counts.sum())
     return float(counts.trace() / total) if total else float("nan")
 
 
 def balanced_accuracy(confusion: ArrayLike) -> float:
-    """Mean recall over the classes that have test images, in [0, 1]; NaN without images."""
+    """Mean recall over the classes that have test images, in [0, 1]; NaN without images.
+
+    Args:
+        confusion: Counts, shape (C, C), rows are the true class.
+
+    Raises:
+        ConfigError: Not a square matrix of counts.
+    """
     return mean_of_defined(class_scores(confusion).recall)
 
 

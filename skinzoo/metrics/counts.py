@@ -14,7 +14,16 @@ from skinzoo.metrics.arrays import FloatArray, IntArray, ratio, run_sums
 
 
 class CountScores(NamedTuple):
-    """Scores of each class in each matrix, arrays (B, C); `support` counts the true images of the class."""
+    """Scores of each class in each matrix, arrays (B, C); NaN where one is undefined.
+
+    Attributes:
+        precision: Share of the images that are called this class and are.
+        recall: Share of the images of this class that are called so.
+        f1: Harmonic mean of the two.
+        specificity: Share of the images of other classes that are not called this class.
+        npv: Share of the images that are not called this class and are not.
+        support: Images of this class.
+    """
 
     precision: FloatArray
     recall: FloatArray
@@ -77,7 +86,12 @@ def count_scores(confusion: FloatArray) -> CountScores:
 
 
 def means_over_classes(values: FloatArray, support: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Plain and weighted mean (B,) over the classes with test images, undefined scores as 0; NaN without images."""
+    """Plain and weighted mean (B,) over the classes with test images, undefined scores as 0; NaN without images.
+
+    Args:
+        values: A score of each class, (B, C).
+        support: Images of each class, (B, C); the weights.
+    """
     counted = np.where((support > 0) & ~np.isnan(values), values, 0.0)
     present, total = (support > 0).sum(axis=1), support.sum(axis=1)
     some = total > 0

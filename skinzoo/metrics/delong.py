@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skinzoo.metrics.arrays import FloatArray, IntArray, class_indices, real_numbers, same_length
-from skinzoo.metrics.interval import Interval
+from skinzoo.metrics.interval import UNDEFINED, Interval
 from skinzoo.metrics.normal import normal_quantile, two_sided_p
 from skinzoo.metrics.resampling import clusters
 
@@ -94,7 +94,7 @@ def delong_interval(
     areas, covariance = delong_covariance(labels, real_numbers(scores, what="scores", ndim=1)[:, None], groups=groups)
     area, variance = float(areas[0]), float(covariance[0, 0])
     if not (0 < area < 1 and variance > 0):
-        return Interval(float("nan"), float("nan"))
+        return UNDEFINED
     middle, half = np.log(area / (1 - area)), z * np.sqrt(variance) / (area * (1 - area))
     low, high = 1 / (1 + np.exp(-np.array([middle - half, middle + half])))
     return Interval(float(low), float(high))
@@ -136,7 +136,7 @@ def delong_test(
     # of the difference of placements, not c11 + c22 - 2 c12, which would lose digits between similar models
     variance = float(_covariance(positive, both[:, :1] - both[:, 1:], cluster)[0, 0])
     if not variance >= 0 or (variance == 0 and difference != 0):
-        return PairedTest(difference, Interval(nan, nan), nan, nan)
+        return PairedTest(difference, UNDEFINED, nan, nan)
     error = variance**0.5
     statistic = difference / error if error else 0.0
     interval = Interval(max(difference - z * error, -1.0), min(difference + z * error, 1.0))

@@ -30,7 +30,14 @@ PAUC_MIN_TPR = 0.8
 
 
 class Figures(NamedTuple):
-    """Figures of B resamples by name: `overall` and `binary` (B,), `per_class` (B, C); and `confusion` (B, C, C)."""
+    """Figures of B resamples.
+
+    Attributes:
+        overall: Of all classes together by name, (B,) each.
+        per_class: Of each class against the rest by name, (B, C) each.
+        binary: Of malignant against benign by name, (B,) each; empty where the malignant classes are not known.
+        confusion: Confusion matrices, (B, C, C), rows are the true class.
+    """
 
     overall: dict[str, FloatArray]
     per_class: dict[str, FloatArray]

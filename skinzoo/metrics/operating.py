@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from skinzoo.errors import ConfigError
-from skinzoo.metrics.arrays import FloatArray, IntArray, real_numbers
+from skinzoo.metrics.arrays import FloatArray, real_numbers
 from skinzoo.metrics.interval import Interval
 from skinzoo.metrics.probabilities import binary_scores, in_unit_interval
 from skinzoo.metrics.proportion import wilson_bounds
+from skinzoo.metrics.ranking import counts_at_scores
 from skinzoo.registry import did_you_mean
 
 Rule: TypeAlias = str | tuple[str, float]
@@ -82,7 +83,7 @@ def best_threshold(labels: ArrayLike, scores: ArrayLike, *, rule: Rule) -> float
     """
     name, share = checked_rule(rule)
     positive, numbers = binary_scores(labels, scores)
-    thresholds, hits, alarms = _counts_at_scores(positive, numbers)
+    thresholds, hits, alarms = counts_at_scores(positive, numbers)
     num_positive, num_negative = int(positive.sum()), int((~positive).sum())
     if (name != "specificity" and not num_positive) or (name in ("youden", "specificity") and not num_negative):
         return float("nan")
@@ -193,11 +194,3 @@ def decision_curve(labels: ArrayLike, scores: ArrayLike, thresholds: ArrayLike |
         treat_all=(present - (len(numbers) - present) * odds) / n,
         treat_none=np.zeros(len(at)) * n,
     )
-
-
-def _counts_at_scores(positive: NDArray[np.bool_], scores: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
-    """Distinct scores, falling, with the positives and the negatives at or above each."""
-    order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], positive[order]
-    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], [True] * bool(len(ranked))))
-    return ranked[last], np.cumsum(hits, dtype=np.int64)[last], np.cumsum(~hits, dtype=np.int64)[last]

@@ -17,13 +17,12 @@ from statistics import NormalDist
 import numpy as np
 
 from skinzoo.metrics.arrays import FloatArray
-from skinzoo.metrics.interval import Interval
+from skinzoo.metrics.interval import UNDEFINED, Interval
 from skinzoo.metrics.normal import check_level
 
 MIN_DEFINED = 0.5
 """Share of the resamples in which a figure must be defined for its interval to be."""
 
-UNDEFINED = Interval(float("nan"), float("nan"))
 _MAX_FREEDOM = 1000  # beyond, Student's quantile is within 0.13 % of the normal one
 
 

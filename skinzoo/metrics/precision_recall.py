@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from skinzoo.metrics.arrays import FloatArray
 from skinzoo.metrics.probabilities import binary_scores
-from skinzoo.metrics.ranked import curve_points, mean_precision, rank_scores
+from skinzoo.metrics.ranked import curve_of, mean_precision
 from skinzoo.metrics.ranking import defined_classes, roc_curve
 
 
@@ -53,12 +53,20 @@ def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
         >>> round(average_precision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 4)
         0.8333
     """
-    ranked = rank_scores(*binary_scores(labels, scores))
-    return float(mean_precision(curve_points(ranked, np.ones((1, len(ranked.order)))))[0])
+    return float(mean_precision(curve_of(*binary_scores(labels, scores)))[0])
 
 
 def precision_recall_curve(labels: ArrayLike, scores: ArrayLike) -> PrecisionRecallCurve:
-    """Precision against recall at every distinct score; arguments and errors as for `average_precision`."""
+    """Precision against recall at every distinct score.
+
+    Args:
+        labels: 1 (or True) for positives, 0 for negatives, shape (N,).
+        scores: Any real numbers, higher means more positive, shape (N,).
+
+    Raises:
+        ConfigError: Lengths differ, or a score is NaN.
+        LabelError: A label other than 0 and 1.
+    """
     positive, numbers = binary_scores(labels, scores)
     fpr, tpr, thresholds = roc_curve(positive, numbers)
     true, false = tpr * positive.sum(), fpr * (~positive).sum()

@@ -13,7 +13,12 @@ from skinzoo.metrics.normal import normal_quantile
 
 
 class Bounds(NamedTuple):
-    """Confidence bounds of several shares, arrays (K,); NaN where nothing was counted."""
+    """Confidence bounds of several shares, arrays (K,); NaN where nothing was counted.
+
+    Attributes:
+        low: Lower bounds, in [0, 1].
+        high: Upper bounds, in [0, 1].
+    """
 
     low: FloatArray
     high: FloatArray
@@ -34,8 +39,10 @@ def wilson_bounds(hits: ArrayLike, totals: ArrayLike, *, level: float = 0.95) ->
     """
     part, whole = (real_numbers(v, what="counts", ndim=1) for v in (hits, totals))
     same_length(len(part), len(whole), what="hits and totals")
-    if (part < 0).any() or (part > whole).any():
-        raise ConfigError("each count of hits must lie between 0 and its total.")
+    if (wrong := (part < 0) | (part > whole)).any():
+        raise ConfigError(
+            f"each count of hits must lie between 0 and its total; got {part[wrong][0]:g} of {whole[wrong][0]:g}."
+        )
     z2 = normal_quantile(level) ** 2
     n = np.where(whole > 0, whole, np.nan)
     share = part / n

@@ -95,6 +95,11 @@ def curve_points(ranked: RankedScores, weights: FloatArray, scratch: FloatArray 
     )
 
 
+def curve_of(positive: NDArray[np.bool_], scores: FloatArray) -> CurvePoints:
+    """The curve of the samples themselves, as one resample in which each counts once; both arguments are (N,)."""
+    return curve_points(rank_scores(positive, scores), np.ones((1, len(scores))))
+
+
 def _running(steps: FloatArray) -> FloatArray:
     """Cumulative sums of (B, K), with a zero before them: (B, K + 1)."""
     sums = np.zeros((len(steps), steps.shape[1] + 1))

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skinzoo.errors import ConfigError
-from skinzoo.metrics.arrays import FloatArray, class_indices, mean_of_defined, real_numbers, same_length
+from skinzoo.metrics.arrays import FloatArray, IntArray, class_indices, mean_of_defined, real_numbers, same_length
 from skinzoo.metrics.classification import NO_IMAGES_OF_CLASS
 from skinzoo.metrics.probabilities import binary_scores
-from skinzoo.metrics.ranked import area, curve_points, rank_scores
+from skinzoo.metrics.ranked import area, curve_of
 
 NO_OTHER_IMAGES = "no test images of any other class"
 
@@ -97,17 +97,22 @@ def roc_auc_ovr(labels: ArrayLike, probabilities: ArrayLike) -> OvrAuc:
 
 
 def roc_curve(labels: ArrayLike, scores: ArrayLike) -> RocCurve:
-    """Sensitivity against 1 - specificity at every distinct score; arguments and errors as for `roc_auc`."""
+    """Sensitivity against 1 - specificity at every distinct score.
+
+    Args:
+        labels: 1 (or True) for positives, 0 for negatives, shape (N,).
+        scores: Any real numbers, higher means more positive, shape (N,).
+
+    Raises:
+        ConfigError: Lengths differ, or a score is NaN.
+        LabelError: A label other than 0 and 1.
+    """
     positive, numbers = binary_scores(labels, scores)
-    order = np.argsort(-numbers, kind="stable")
-    ranked, hits = numbers[order], positive[order]
-    last_of_tie = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], [True] * bool(len(ranked))))
-    true_positives = np.cumsum(hits, dtype=np.int64)[last_of_tie]
-    false_positives = np.cumsum(~hits, dtype=np.int64)[last_of_tie]
+    thresholds, hits, alarms = counts_at_scores(positive, numbers)
     return RocCurve(
-        fpr=_share(false_positives, int((~positive).sum())),
-        tpr=_share(true_positives, int(positive.sum())),
-        thresholds=np.append(np.inf, ranked[last_of_tie]),
+        fpr=_share(alarms, int((~positive).sum())),
+        tpr=_share(hits, int(positive.sum())),
+        thresholds=np.append(np.inf, thresholds),
     )
 
 
@@ -125,6 +130,23 @@ def roc_curves_ovr(labels: ArrayLike, probabilities: ArrayLike, classes: Sequenc
     """
     chosen = defined_classes(labels, probabilities, classes)
     return {name: roc_curve(positive, scores) for name, positive, scores in chosen}
+
+
+def counts_at_scores(positive: NDArray[np.bool_], scores: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
+    """Distinct scores (P,), falling, with the number of positives and of negatives at or above each.
+
+    Args:
+        positive: Which samples are positive, (N,).
+        scores: Their scores, (N,).
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], positive[order]
+    last_of_tie = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], [True] * bool(len(ranked))))
+    return (
+        ranked[last_of_tie],
+        np.cumsum(hits, dtype=np.int64)[last_of_tie],
+        np.cumsum(~hits, dtype=np.int64)[last_of_tie],
+    )
 
 
 def defined_classes(
@@ -147,9 +169,9 @@ def defined_classes(
 
 
 def _auc(positive: NDArray[np.bool_], scores: FloatArray) -> float:
-    return float(area(curve_points(rank_scores(positive, scores), np.ones((1, len(scores)))))[0])
+    return float(area(curve_of(positive, scores))[0])
 
 
-def _share(counts: NDArray[np.int64], total: int) -> FloatArray:
+def _share(counts: IntArray, total: int) -> FloatArray:
     points = np.append(0, counts).astype(np.float64)
     return points / total if total else np.full(len(points), np.nan)

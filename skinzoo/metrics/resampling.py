@@ -17,6 +17,7 @@ from skinzoo.errors import ConfigError
 from skinzoo.metrics.arrays import FloatArray, IntArray
 
 _BATCH_CELLS = 2**16  # weights of a batch: what is computed from them then stays in the processor's cache
+_OWN_NAME = "Give a sample without a lesion or patient a name of its own, such as its id."
 
 
 def cluster_weights(groups: ArrayLike, resamples: int = 1000, seed: int = 0) -> Iterator[FloatArray]:
@@ -62,9 +63,6 @@ def clusters(groups: ArrayLike) -> tuple[IntArray, int]:
         raise ConfigError(f"{missing} of {len(names)} samples have no group. {_OWN_NAME}")
     found, owner = np.unique(names, return_inverse=True)
     return owner.astype(np.int64), len(found)
-
-
-_OWN_NAME = "Give a sample without a lesion or patient a name of its own, such as its id."
 
 
 def require_draws(resamples: int, seed: int) -> None:

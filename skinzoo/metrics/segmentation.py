@@ -25,7 +25,13 @@ from skinzoo.metrics.arrays import FloatArray, IntArray
 
 
 class MaskCounts(NamedTuple):
-    """Pixel counts of N images, int64 arrays of shape (N,)."""
+    """Pixel counts of N images, int64 arrays of shape (N,).
+
+    Attributes:
+        intersection: Pixels in both masks.
+        truth_area: Pixels in the true mask.
+        predicted_area: Pixels in the predicted mask.
+    """
 
     intersection: IntArray
     truth_area: IntArray
@@ -33,7 +39,12 @@ class MaskCounts(NamedTuple):
 
 
 class DiceIou(NamedTuple):
-    """Dice and IoU of N images, float64 arrays of shape (N,), in [0, 1]."""
+    """Overlap of N images, float64 arrays of shape (N,).
+
+    Attributes:
+        dice: In [0, 1].
+        iou: Intersection over union, also called Jaccard index, in [0, 1].
+    """
 
     dice: FloatArray
     iou: FloatArray
@@ -104,7 +115,16 @@ def dice_iou_of_counts(intersection: ArrayLike, truth_area: ArrayLike, predicted
 
 
 def pooled_dice_iou(intersection: ArrayLike, truth_area: ArrayLike, predicted_area: ArrayLike) -> tuple[float, float]:
-    """Dice and IoU over the pixels of all images together, where large lesions count more; NaN without images."""
+    """Dice and IoU over the pixels of all images together, where large lesions count more; NaN without images.
+
+    Args:
+        intersection: Pixels in both masks, shape (N,).
+        truth_area: Pixels in the true mask, shape (N,).
+        predicted_area: Pixels in the predicted mask, shape (N,).
+
+    Raises:
+        ConfigError: Lengths differ, or the counts cannot belong together.
+    """
     counts = checked_counts(intersection, truth_area, predicted_area)
     if not len(counts.intersection):
         return float("nan"), float("nan")
@@ -125,8 +145,12 @@ def checked_counts(intersection: ArrayLike, truth_area: ArrayLike, predicted_are
     if any(c.size and (c.dtype.kind not in "iuf" or (c != np.floor(c)).any()) for c in columns):
         raise ConfigError(f"pixel counts must be whole numbers; got {[str(c.dtype) for c in columns]}.")
     counts = MaskCounts(*(c.astype(np.int64) for c in columns))
-    if ((counts.intersection < 0) | (counts.intersection > np.minimum(*counts[1:]))).any():
-        raise ConfigError("an intersection must lie between 0 and the smaller of the two areas; were they exchanged?")
+    if (wrong := (counts.intersection < 0) | (counts.intersection > np.minimum(*counts[1:]))).any():
+        both, truth, predicted = (int(c[wrong][0]) for c in counts)
+        raise ConfigError(
+            "an intersection must lie between 0 and the smaller of the two areas; "
+            f"got {both} for {truth} and {predicted} pixels. Were they exchanged?"
+        )
     return counts
 
 

@@ -14,12 +14,11 @@ are scored, so each figure is that of the best threshold in hindsight: a fixed t
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from skinzoo.errors import ConfigError
 from skinzoo.metrics.probabilities import binary_scores
-from skinzoo.metrics.ranked import CurvePoints, area_above, curve_points, rank_scores, sensitivity_at, specificity_at
+from skinzoo.metrics.ranked import area_above, curve_of, sensitivity_at, specificity_at
 
 
 def partial_auc(labels: ArrayLike, scores: ArrayLike, *, min_tpr: float = 0.8) -> float:
@@ -42,7 +41,7 @@ def partial_auc(labels: ArrayLike, scores: ArrayLike, *, min_tpr: float = 0.8) -
     """
     if not 0 <= min_tpr < 1:
         raise ConfigError(f"min_tpr must be a sensitivity of at least 0 and below 1, such as 0.8; got {min_tpr!r}.")
-    return float(area_above(_points(labels, scores), min_tpr)[0])
+    return float(area_above(curve_of(*binary_scores(labels, scores)), min_tpr)[0])
 
 
 def sensitivity_at_specificity(labels: ArrayLike, scores: ArrayLike, *, specificity: float) -> float:
@@ -65,7 +64,7 @@ def sensitivity_at_specificity(labels: ArrayLike, scores: ArrayLike, *, specific
         0.5
     """
     _require_share(specificity, "specificity")
-    return float(sensitivity_at(_points(labels, scores), specificity)[0])
+    return float(sensitivity_at(curve_of(*binary_scores(labels, scores)), specificity)[0])
 
 
 def specificity_at_sensitivity(labels: ArrayLike, scores: ArrayLike, *, sensitivity: float) -> float:
@@ -84,13 +83,7 @@ def specificity_at_sensitivity(labels: ArrayLike, scores: ArrayLike, *, sensitiv
         LabelError: A label other than 0 and 1.
     """
     _require_share(sensitivity, "sensitivity")
-    points = _points(labels, scores)
-    return float(specificity_at(points, sensitivity)[0])
-
-
-def _points(labels: ArrayLike, scores: ArrayLike) -> CurvePoints:
-    ranked = rank_scores(*binary_scores(labels, scores))
-    return curve_points(ranked, np.ones((1, len(ranked.order))))
+    return float(specificity_at(curve_of(*binary_scores(labels, scores)), sensitivity)[0])
 
 
 def _require_share(value: float, name: str) -> None:

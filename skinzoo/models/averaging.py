@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from skinzoo.errors import ConfigError
-from skinzoo.models.base import SkinModel
 from skinzoo.types import InputSpec
 
 Average = Literal["probability", "logit"]
@@ -19,15 +18,13 @@ AVERAGES: tuple[Average, ...] = get_args(Average)
 
 
 def check_average(average: str) -> None:
-    """Raise `ConfigError` unless there is such a mean."""
+    """Refuse what is no mean.
+
+    Raises:
+        ConfigError: It is none of `AVERAGES`.
+    """
     if average not in AVERAGES:
         raise ConfigError(f"average must be one of {', '.join(map(repr, AVERAGES))}, got {average!r}.")
-
-
-def calibrated_logits(model: SkinModel, logits: Tensor) -> Tensor:
-    """What `model.probabilities` takes the softmax of: float64 (N, C)."""
-    logits = logits.double()
-    return logits if model.calibration is None else model.calibration.apply(logits)
 
 
 def mean_logits(answers: Sequence[Tensor], weights: Sequence[float], *, average: Average) -> Tensor:
@@ -90,7 +87,12 @@ class MaskMean:
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images or maps (N, C, H, W) at another size, bilinear, without aliasing; unchanged at the same size."""
+    """Images or maps at another size, bilinear, without aliasing; unchanged at the same size.
+
+    Args:
+        images: (N, C, H, W).
+        size: Height and width wanted.
+    """
     if tuple(images.shape[2:]) == tuple(size):
         return images
     return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)

@@ -55,6 +55,20 @@ def require_finite(output: ModelOutput) -> None:
             )
 
 
+def calibrated_logits(model: SkinModel, logits: Tensor) -> Tensor:
+    """What `model.probabilities` takes the softmax of.
+
+    Args:
+        model: The model, calibrated or not.
+        logits: Its logits (N, C).
+
+    Returns:
+        float64 (N, C).
+    """
+    logits = logits.double()
+    return logits if model.calibration is None else model.calibration.apply(logits)
+
+
 def check_size(model: SkinModel) -> None:
     """Try a very small picture once: some networks pool it away to nothing.
 
@@ -195,16 +209,26 @@ class SkinModel(nn.Module):
         return self.predict_logits(images)
 
     def predict_logits(self, images: Tensor) -> ModelOutput:
-        """What `forward` does once the input is known to be good."""
+        """What `forward` does once the input is known to be good.
+
+        Args:
+            images: As for `forward`.
+
+        Raises:
+            NotImplementedError: A subclass does not define it.
+        """
         raise NotImplementedError
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Class probabilities (N, C), float64, of this model's logits (N, C), calibrated if the model is."""
-        logits = logits.double()
-        return (logits if self.calibration is None else self.calibration.apply(logits)).softmax(1)
+        return calibrated_logits(self, logits).softmax(1)
 
     def cam_targets(self) -> list[CamTarget]:
-        """Where Grad-CAM can look in this model, the deepest layer first."""
+        """Where Grad-CAM can look in this model, the deepest layer first.
+
+        Raises:
+            ConfigError: The model has no such layer.
+        """
         raise ConfigError(f"{self.config.architecture} names no layer that Grad-CAM could look at; use saliency.")
 
     def train(self, mode: bool = True) -> SkinModel:
@@ -226,13 +250,34 @@ class SkinModel(nn.Module):
     def save_pretrained(
         self, directory: str | os.PathLike[str], *, dtype: Literal["float32", "float16"] = "float32", **facts: Any
     ) -> Path:
-        """Write `model.safetensors` and `config.json`; see `skinzoo.models.pretrained.save_pretrained`."""
+        """Write the model to a folder, from which `create_model("local-dir:<folder>")` loads it.
+
+        Args:
+            directory: Folder, made if absent; an earlier model in it is replaced.
+            dtype: `"float16"` halves the file and rounds each number; a loaded model computes in float32 again.
+            **facts: Plain values kept under `"training"` in the configuration: data, figures, seed.
+
+        Returns:
+            The folder, with `model.safetensors`, `config.json` and, where it is known what the model was trained on,
+            `training_data.json`; see `skinzoo.models.pretrained.save_pretrained`.
+
+        Raises:
+            ConfigError: The folder is a file, a fact cannot be written as JSON, or a weight is too large for float16;
+                nothing is written then.
+        """
         from skinzoo.models.pretrained import save_pretrained
 
         return save_pretrained(self, directory, dtype=dtype, **facts)
 
     def push_to_hub(self, repository: str, *, report: Report, card: ModelCard, **options: Any) -> Published:
-        """Publish the model with its card and report; see `skinzoo.push_to_hub`."""
+        """Publish the model on the Hub; see `skinzoo.push_to_hub`, which says what is refused.
+
+        Args:
+            repository: `owner/name`.
+            report: How well it does, on images that it has not seen.
+            card: What no file tells: intended use, limits, licence.
+            **options: Further ones of `skinzoo.push_to_hub`.
+        """
         return skinzoo.push_to_hub(self, repository, report=report, card=card, **options)
 
     def num_parameters(self, *, trainable: bool = False) -> int:

@@ -18,6 +18,8 @@ Builder: TypeAlias = "Callable[..., SkinModel]"
 
 LOCAL_PREFIX = "local-dir:"
 ENSEMBLE = "ensemble"
+MAX_CLASSES = 10_000
+"""More classes than a model is built for; a longer list is a mistake."""
 
 
 class Deferred:
@@ -65,5 +67,15 @@ MODELS: Registry[ModelEntry] = Registry("model")
 
 
 def register_model(name: str, entry: ModelEntry, *, aliases: Iterable[str] = (), **facets: Any) -> None:
-    """Add a model; `facets` and its task can be searched for with `list_models`."""
+    """Add a model, so that `create_model` builds it by name.
+
+    Args:
+        name: Its name.
+        entry: What builds it, and what is known about it.
+        aliases: Further names that it is found by; they are not listed.
+        **facets: What `list_models` can search for besides its task: `family`, `strategy`.
+
+    Raises:
+        ConfigError: One of the names is taken.
+    """
     MODELS.register(name, aliases=aliases, task=entry.task, **facets)(entry)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from skinzoo.callers import callers_level
 from skinzoo.errors import WeightsMismatchError
 from skinzoo.models.base import SkinModel
 
@@ -69,7 +70,7 @@ class ClassRows:
         warnings.warn(
             f"{self.layer}.weight and {self.layer}.bias were initialised again for the model's classes. "
             f"{'; '.join(parts)}. All other weights are those of {source}. Train it before use.",
-            stacklevel=4,
+            stacklevel=callers_level(),
         )
 
 

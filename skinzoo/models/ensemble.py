@@ -20,13 +20,12 @@ from skinzoo.models.agreement import (
 from skinzoo.models.averaging import (
     Average,
     MaskMean,
-    calibrated_logits,
     check_average,
     convert_images,
     mean_logits,
     resize,
 )
-from skinzoo.models.base import CamTarget, ModelConfig, SkinModel
+from skinzoo.models.base import CamTarget, ModelConfig, SkinModel, calibrated_logits
 from skinzoo.models.catalogue import ENSEMBLE
 from skinzoo.models.members import MAX_DEPTH, MAX_MEMBERS, check_described, describe, given_members, restore
 from skinzoo.models.request import BuildRequest
@@ -108,7 +107,7 @@ class Ensemble(SkinModel):
         return self.predict_logits(images, metadata)
 
     def predict_logits(self, images: Tensor, metadata: Tensor | None = None) -> ModelOutput:
-        """The mean as logits (N, classes) and mask logits (N, 1, H, W), float32."""
+        """The mean as logits (N, classes) and mask logits (N, 1, H, W), float32; arguments as for `forward`."""
         spec, size = self.input_spec, (images.shape[2], images.shape[3])
         answers: list[Tensor] = []
         weights: list[float] = []

@@ -13,7 +13,7 @@ from skinzoo.errors import ConfigError, UnknownNameError
 from skinzoo.hub.options import HubOptions
 from skinzoo.hub.records import find_record
 from skinzoo.models.base import SkinModel, check_size
-from skinzoo.models.catalogue import LOCAL_PREFIX
+from skinzoo.models.catalogue import LOCAL_PREFIX, MAX_CLASSES
 from skinzoo.models.published import find_saved, find_weights
 from skinzoo.models.reading import Source, load_source, load_weights
 from skinzoo.models.request import BuildRequest
@@ -22,7 +22,6 @@ from skinzoo.registry import check_options
 from skinzoo.taxonomy import ISIC2018, LABEL_SPACES, LabelSpace
 from skinzoo.types import InputSpec, Task
 
-MAX_CLASSES = 10_000
 _GENERAL = ("num_classes", "label_space", "image_size", "input_spec", "seed")
 
 
@@ -157,7 +156,22 @@ def build(
     options: dict[str, Any],
     start_weights: bool = True,
 ) -> SkinModel:
-    """Build an architecture from checked values; without `start_weights` if trained ones follow."""
+    """Build an architecture from checked values, in evaluation mode.
+
+    Args:
+        name: Registered name, or a timm network's with a beginning or an ending.
+        label_space: Classes; None for a segmenter, and for a model that takes those of its members.
+        image_size: Height and width in pixels; None for the architecture's own.
+        input_spec: Overrides everything about the input.
+        seed: Makes random weights reproducible without touching the global random state.
+        options: The architecture's own.
+        start_weights: False if trained weights follow, so that none need be downloaded or tried.
+
+    Raises:
+        UnknownNameError: No such model.
+        ConfigError: An option that the model does not take, or a value out of range.
+        OfflineError: Start weights are needed that could not be downloaded.
+    """
     architecture, entry = resolve_entry(name)
     check_options(options, [*entry.options, *_GENERAL], of=architecture)
     if entry.task is not None and entry.task.has_labels != (label_space is not None):

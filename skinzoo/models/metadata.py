@@ -55,6 +55,9 @@ class NumberColumn:
         name: Of the column.
         mean: Of the training set.
         std: Of the training set; above 0.
+
+    Raises:
+        ConfigError: A number that is not finite, or a deviation that is not above 0.
     """
 
     name: str
@@ -63,10 +66,17 @@ class NumberColumn:
 
     def __post_init__(self) -> None:
         if not all(_is_number(v) and math.isfinite(v) for v in (self.mean, self.std)) or self.std <= 0:
-            raise ConfigError(f"metadata column {self.name!r}: mean={self.mean!r}, std={self.std!r} cannot be used.")
+            raise ConfigError(
+                f"metadata column {self.name!r}: mean={self.mean!r}, std={self.std!r} cannot be used; both "
+                "must be finite, and std above 0."
+            )
 
     def features(self, value: Any) -> list[float]:
-        """`[value, 0]`, or `[0, 1]` where it is missing."""
+        """The standardised value and 0, or `[0, 1]` where it is missing.
+
+        Raises:
+            ConfigError: Something else than a finite number.
+        """
         if value is None or value == "" or value != value:
             return [0.0, 1.0]
         if not _is_number(value) or not math.isfinite(value):
@@ -81,6 +91,9 @@ class CategoryColumn:
     Args:
         name: Of the column.
         categories: Those of the training set, in lower case.
+
+    Raises:
+        ConfigError: No category, an empty one, or one that is there twice.
     """
 
     name: str
@@ -90,7 +103,10 @@ class CategoryColumn:
         object.__setattr__(self, "categories", tuple(self.categories))
         good = self.categories and all(isinstance(c, str) and c for c in self.categories)
         if not good or len(set(self.categories)) < len(self.categories):
-            raise ConfigError(f"metadata column {self.name!r}: categories {self.categories!r} cannot be used.")
+            raise ConfigError(
+                f"metadata column {self.name!r}: categories {self.categories!r} cannot be used; give each "
+                "text once, and at least one."
+            )
 
     def features(self, value: Any) -> list[float]:
         """One 1; the last place is for a missing value and for a category that the training set did not have."""
@@ -114,6 +130,9 @@ class MetadataEncoder:
 
     Args:
         columns: In the order of the features.
+
+    Raises:
+        ConfigError: No column, or one that is there twice.
 
     Examples:
         >>> encoder = MetadataEncoder.fit(train, columns=("age", "sex"))

@@ -60,6 +60,9 @@ class SeenImages:
         split_hash: sha256 of the sorted ids, one a line: 64 hex digits.
         image_hashes: Of the images, as `packed` gives them.
         group_hashes: Of the groups, likewise; without those that are known by their image.
+
+    Raises:
+        ConfigError: A value of another kind or out of range, or hashes that are not as `packed` gives them.
     """
 
     collections: tuple[str, ...]
@@ -123,6 +126,9 @@ class TrainingRecord:
         training: What its weights were fitted to, the earliest first: a model that goes on from trained weights has
             seen what these have seen.
         validation: What its weights were chosen by, among those of several moments or settings.
+
+    Raises:
+        ConfigError: No training images, something else than `SeenImages`, or more hashes than `MAX_HASHES`.
     """
 
     training: tuple[SeenImages, ...]

@@ -64,6 +64,11 @@ class Source:
 def find_source(path: str | os.PathLike[str], *, verified: bool = False, name: str = "") -> Source:
     """A folder written by `save_pretrained`, or a safetensors file; the configuration is read and checked.
 
+    Args:
+        path: The folder or the file.
+        verified: True if the weights were compared with the configuration a moment ago.
+        name: For messages; the path if empty.
+
     Raises:
         WeightsError: The configuration is absent or cannot be used.
         UnsafeWeightsError: The folder has a pickle instead of safetensors.
@@ -108,7 +113,17 @@ def load_pretrained(
 def load_source(
     source: Source, build: Build, *, label_space: LabelSpace | None = None, seed: int | None = None
 ) -> SkinModel:
-    """`load_pretrained` for a folder that has been looked at already."""
+    """`load_pretrained` for a folder that has been looked at already.
+
+    Args:
+        source: From `find_source`.
+        build: As for `load_pretrained`.
+        label_space: As for `load_pretrained`.
+        seed: As for `load_pretrained`.
+
+    Raises:
+        WeightsError: It is a weights file alone, or as `load_pretrained` does.
+    """
     config = source.config
     if config is None:
         raise WeightsError(f"{source.weights} is a weights file alone: name its architecture, and give weights=....")
@@ -146,6 +161,7 @@ def load_weights(
 
     Raises:
         WeightsError: As `load_pretrained` does.
+        WeightsMismatchError: The weights are of another architecture, or for other classes.
     """
     config = source.config
     record = None if config is None else read_record(config)

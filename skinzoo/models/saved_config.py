@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from skinzoo.errors import ChecksumError, ConfigError, WeightsError
+from skinzoo.files import refuse_constant
 from skinzoo.hub.digests import FileDigest
 from skinzoo.models.calibration import Calibration, OperatingPoints
+from skinzoo.models.catalogue import MAX_CLASSES
 from skinzoo.models.provenance import TrainingRecord
 from skinzoo.models.zoo import resolve_entry
 from skinzoo.taxonomy import LabelSpace
@@ -21,7 +23,7 @@ from skinzoo.types import InputSpec, Task
 CONFIG_NAME, RECORD_NAME, WEIGHTS_NAME = "config.json", "training_data.json", "model.safetensors"
 KEY, FORMAT_VERSION = "_skinzoo", 2
 MAX_CONFIG_BYTES, MAX_RECORD_BYTES = 8_000_000, 64_000_000
-MAX_SIDE, MAX_CLASSES = 4096, 10_000
+MAX_SIDE = 4096
 _FILES = (WEIGHTS_NAME, RECORD_NAME)
 _DTYPES = ("float32", "float16")
 _NEVER_SAVED = ("backbone_weights", "weights")
@@ -130,18 +132,11 @@ def read_json(path: Path, *, most: int, expected: FileDigest | None = None) -> A
         raise WeightsError(f"{path} is larger than {most:,} bytes; it was not written by skinzoo.")
     found = FileDigest(hashlib.sha256(content).hexdigest(), len(content))
     if expected is not None and found != expected:
-        raise ChecksumError(
-            f"{path} is not the file that was saved: want sha256 {expected.sha256} ({expected.size:,} bytes), "
-            f"got {found.sha256} ({found.size:,} bytes)."
-        )
+        raise ChecksumError(f"{path} is not the file that was saved: want sha256 {expected}, got {found}.")
     try:
-        return json.loads(content.decode("utf-8"), parse_constant=_refuse)
+        return json.loads(content.decode("utf-8"), parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path} is not JSON ({str(error)[:200]}).") from error
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _from_format_1(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,11 @@ from skinzoo.errors import WeightsMismatchError
 def load_strictly(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:
     """Load every tensor or none.
 
+    Args:
+        module: What they are loaded into.
+        tensors: By the module's names.
+        what: Where they come from, for the message.
+
     Raises:
         WeightsMismatchError: Names or shapes differ; the first five of each kind are listed and nothing was changed.
     """

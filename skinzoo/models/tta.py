@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from skinzoo.errors import ConfigError
-from skinzoo.models.averaging import Average, MaskMean, calibrated_logits, check_average, mean_logits
-from skinzoo.models.base import CamTarget, SkinModel
+from skinzoo.models.averaging import Average, MaskMean, check_average, mean_logits
+from skinzoo.models.base import CamTarget, SkinModel, calibrated_logits
 from skinzoo.models.views import View, Views, make_views
 from skinzoo.types import Batch, ModelOutput
 
@@ -64,7 +64,7 @@ class TTAModel(SkinModel):
         return self.predict_logits(images, *others)
 
     def predict_logits(self, images: Tensor, *others: Tensor) -> ModelOutput:
-        """The mean as logits (N, classes) and mask logits (N, 1, H, W), float32."""
+        """The mean as logits (N, classes) and mask logits (N, 1, H, W), float32; arguments as for `forward`."""
         views = make_views(self.views, (images.shape[2], images.shape[3]), crop_fraction=self.crop_fraction)
         answers: list[Tensor] = []
         masks = MaskMean(self.average)
@@ -107,6 +107,10 @@ class TTAModel(SkinModel):
 
     def save_pretrained(self, directory: str | os.PathLike[str], **_facts: Any) -> NoReturn:
         """Views are no weights.
+
+        Args:
+            directory: Named in the error.
+            **_facts: Not used.
 
         Raises:
             ConfigError: Always.

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from skinzoo.errors import ChecksumError, WeightsError
 from skinzoo.hub.digests import FileDigest
-from skinzoo.tensors import MAX_HEADER, parse_header, refuse_unsafe
+from skinzoo.tensors import damaged, parse_header, read_head, refuse_unsafe
 
 _CHUNK = 1 << 20
 
@@ -30,18 +30,21 @@ class WeightFile:
         path: The file.
         tensors: What it holds, by name, in the order of the bytes.
         metadata: What `skinzoo.tensors.save_tensors` was given; empty for a file of another origin.
+
+    Raises:
+        WeightsError: The header is damaged.
     """
 
     def __init__(self, path: Path, file: FileIO) -> None:
         self.path = path
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
-        self._head = self._read_head()
         try:
+            self._head = read_head(file)
             header = parse_header(self._head[8:], self._size - len(self._head))
             self.metadata = _metadata(header.metadata)
         except (ValueError, RecursionError) as error:
-            raise self._damaged(str(error)[:200]) from error
+            raise damaged(path, error) from error
         self.tensors = header.tensors
 
     @property
@@ -108,19 +111,9 @@ class WeightFile:
     def _compare(self, found: FileDigest, expected: FileDigest) -> None:
         if found != expected:
             raise ChecksumError(
-                f"{self.path} is not the file that was saved: want sha256 {expected.sha256} ({expected.size:,} bytes), "
-                f"got {found.sha256} ({found.size:,} bytes). It was changed or damaged; download or save it again."
+                f"{self.path} is not the file that was saved: want sha256 {expected}, got {found}. It was changed "
+                "or damaged; download or save it again."
             )
-
-    def _read_head(self) -> bytes:
-        length = int.from_bytes(self._file.read(8), "little")
-        if length > min(MAX_HEADER, self._size - 8):
-            raise self._damaged(f"its header of {length:,} bytes cannot be in {self._size:,} bytes")
-        self._file.seek(0)
-        head = self._file.read(8 + length)
-        if len(head) != 8 + length:
-            raise self._damaged("it ends within its header")
-        return head
 
     def _fill(self, place: Tensor) -> memoryview:
         view = memoryview(cast("Any", place.reshape(-1).view(torch.uint8).numpy()))
@@ -128,12 +121,9 @@ class WeightFile:
         while done < len(view):
             count = self._file.readinto(view[done : done + _CHUNK])
             if not count:
-                raise self._damaged("it ends early")
+                raise damaged(self.path, "it ends early")
             done += count
         return view
-
-    def _damaged(self, why: str) -> WeightsError:
-        return WeightsError(f"{self.path} is damaged or cut short ({why}); download or save it again.")
 
 
 @contextmanager

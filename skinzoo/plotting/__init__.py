@@ -3,6 +3,7 @@
 from skinzoo.plotting.bars import per_class_bars
 from skinzoo.plotting.comparison import model_comparison
 from skinzoo.plotting.confusion import confusion_matrix_heatmap
+from skinzoo.plotting.convergence import convergence_curves
 from skinzoo.plotting.curves import learning_curves
 from skinzoo.plotting.decision import decision_curves
 from skinzoo.plotting.distributions import dice_histogram, score_distributions
@@ -23,6 +24,7 @@ __all__ = [
     "ForestRow",
     "best_median_worst",
     "confusion_matrix_heatmap",
+    "convergence_curves",
     "decision_curves",
     "dice_histogram",
     "encoded_figure",

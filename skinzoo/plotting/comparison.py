@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from skinzoo.errors import ConfigError
 from skinzoo.plotting.inputs import Estimate, estimate
-from skinzoo.plotting.layout import text_height, text_width
+from skinzoo.plotting.layout import plain_texts, text_height, text_width
 from skinzoo.plotting.style import FEW, INK, MARKERS, QUIET, TEXT_SIZE, heading, new_figure, place, quiet_axes, wrapped
 
 _PANEL, _LINE = 2.15, 0.3
@@ -57,9 +57,9 @@ def model_comparison(
         quiet_axes(ax, grid="x")
         ax.spines["left"].set_visible(False)
         ax.set_ylim(down, 0)
-        ax.set_yticks(middles, [_literal(name) for name in names] if column == 0 else [""] * len(names))
+        ax.set_yticks(middles, names if column == 0 else [""] * len(names))
         ax.tick_params(axis="y", length=0)
-        heading(ax, _literal((metric_titles or {}).get(metric, metric)), pad=5)
+        heading(ax, (metric_titles or {}).get(metric, metric), pad=5)
         values = [
             estimate(given.get(metric, math.nan), what=f"{metric} of {model!r}") for model, given in scores.items()
         ]
@@ -70,12 +70,7 @@ def model_comparison(
         figure.text(
             0.12 / width, 0.06 / figure.get_figheight(), lines, fontsize=TEXT_SIZE - 1, color=QUIET, va="bottom"
         )
-    return figure
-
-
-def _literal(text: str) -> str:
-    """A text whose dollars are dollars; between two of them matplotlib would set a formula, or fail at one."""
-    return text.replace("$", r"\$")
+    return plain_texts(figure)
 
 
 def _dot(ax: Axes, y: float, value: tuple[float, float, float], index: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from skinzoo.errors import ConfigError
+from skinzoo.plotting.inputs import FloatArray, HistoryLike, history_columns
 from skinzoo.plotting.style import FEW, INK, MARKERS, QUIET, TEXT_SIZE, heading, new_figure, place, quiet_axes
-
-FloatArray = NDArray[np.float64]
 
 _PANELS: dict[str, dict[str, str]] = {
     "Loss": {"loss": "loss"},
@@ -41,18 +39,16 @@ class _Series(NamedTuple):
     values: FloatArray
 
 
-def learning_curves(
-    history: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]], *, best_epoch: float | None = None
-) -> Figure:
+def learning_curves(history: HistoryLike, *, best_epoch: float | None = None) -> Figure:
     """One panel for each kind of quantity that the history holds.
 
     Drawn are the loss and its parts, accuracy, macro precision, recall, F1 and AUC, Dice and IoU, and the learning
     rate; other columns are left alone.
 
     Args:
-        history: Columns by name, or one mapping a row. A name is a metric with an optional `train_`, `val_` or `test_`
-            (or `train/` ...) before it: `"val_macro_f1"`, `"train_loss"`, `"lr"`. Missing, None, empty or NaN values
-            are gaps that the line bridges.
+        history: A `History`, columns by name, or one mapping a row. A name is a metric with an optional `train_`,
+            `val_` or `test_` (or `train/` ...) before it: `"val_macro_f1"`, `"train_loss"`, `"lr"`. Missing, None,
+            empty or NaN values are gaps that the line bridges.
         best_epoch: Position on the x axis to mark: where the best weights were found.
 
     Returns:
@@ -61,7 +57,7 @@ def learning_curves(
     Raises:
         ConfigError: No row, columns of different lengths, or no column that can be drawn.
     """
-    columns = _columns(history)
+    columns = history_columns(history)
     x_name = next((name for name in ("epoch", "step") if name in columns), "row")
     x = columns.get(x_name, np.arange(1.0, 1 + len(next(iter(columns.values())))))
     panels = {title: series for title, names in _PANELS.items() if (series := _series(columns, names))}
@@ -156,24 +152,3 @@ def _series(columns: Mapping[str, FloatArray], names: Mapping[str, str]) -> list
             position = list(_SPLITS).index(split), list(names).index(metric)
             found[position] = _Series(split, names[metric], values)
     return [found[position] for position in sorted(found)]
-
-
-def _columns(history: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]) -> dict[str, FloatArray]:
-    """Columns of numbers, whatever form the history has."""
-    if isinstance(history, Sequence):
-        names = dict.fromkeys(name for row in history for name in row)
-        table: dict[str, Sequence[Any]] = {name: [row.get(name) for row in history] for name in names}
-    else:  # also a pandas table
-        table = {str(name): history[name] for name in history.keys()}  # noqa: SIM118
-    lengths = {name: len(values) for name, values in table.items()}
-    if not lengths or not max(lengths.values()) or len(set(lengths.values())) > 1:
-        raise ConfigError(f"a history needs at least one row and columns of equal length; got the lengths {lengths}.")
-    return {name: np.array([_number(v) for v in values]) for name, values in table.items()}
-
-
-def _number(value: Any) -> float:
-    """What a cell holds; NaN for anything but a number."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return float("nan")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,19 @@ from skinzoo.errors import ConfigError
 FloatArray = NDArray[np.float64]
 Estimate = float | Sequence[float]
 """A value, or (value, low, high) with its interval; NaN where undefined."""
+
+
+class HasRows(Protocol):
+    """An object with one mapping a row, such as `skinzoo.training.History`."""
+
+    @property
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """One mapping a row."""
+        ...
+
+
+HistoryLike = HasRows | Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
+"""The history of a training: an object with rows, columns by name (also a pandas table), or one mapping a row."""
 
 
 def columns(curve: Any, names: Sequence[str], *, what: str) -> list[FloatArray]:
@@ -42,6 +55,39 @@ def columns(curve: Any, names: Sequence[str], *, what: str) -> list[FloatArray]:
     if len(set(lengths)) > 1 or not lengths[0]:
         raise ConfigError(f"{what} needs {', '.join(names)} of equal length, at least one point; got {lengths}.")
     return found
+
+
+def history_columns(history: HistoryLike, *, what: str = "a history") -> dict[str, FloatArray]:
+    """The columns of a training's history, by name; NaN for whatever is no number.
+
+    Args:
+        history: In any of its forms; a row may lack a column.
+        what: Its name in messages.
+
+    Raises:
+        ConfigError: It has another form, no row, or columns of different lengths.
+    """
+    rows = history if isinstance(history, Sequence) else getattr(history, "rows", None)
+    if isinstance(rows, Sequence) and all(isinstance(row, Mapping) for row in rows):
+        names = dict.fromkeys(name for row in rows for name in row)
+        table: dict[str, Sequence[Any]] = {name: [row.get(name) for row in rows] for name in names}
+    elif hasattr(history, "keys"):
+        named: Any = history  # a pandas table is no Mapping
+        table = {str(name): named[name] for name in named.keys()}  # noqa: SIM118
+    else:
+        raise ConfigError(f"{what} must be a History, columns by name, or one mapping a row; got {history!r:.80}.")
+    lengths = {name: len(values) for name, values in table.items()}
+    if not lengths or not max(lengths.values()) or len(set(lengths.values())) > 1:
+        raise ConfigError(f"{what} needs at least one row and columns of equal length; got the lengths {lengths}.")
+    return {name: np.array([_number(v) for v in values]) for name, values in table.items()}
+
+
+def _number(value: Any) -> float:
+    """What a cell holds; NaN for anything but a number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
 
 
 def numbers(values: ArrayLike, *, what: str) -> FloatArray:

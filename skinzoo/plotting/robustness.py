@@ -72,17 +72,17 @@ def robustness_table(
     order = np.argsort(np.nan_to_num(means, nan=np.inf), kind="stable")
     beside = []
     for k in order:
-        mean = "n/a" if np.isnan(means[k]) else f"{clean - means[k]:+.3f}"
+        mean_drop = "n/a" if np.isnan(means[k]) else f"{clean - means[k]:+.3f}"
         interval = None if intervals is None else intervals[k]
         span = "" if interval is None or np.isnan(interval[0]) else f" ({interval_text(*interval)})"
-        beside.append((_text(means[k]), mean + span))
+        beside.append((_text(means[k]), mean_drop + span))
 
     names = [corruptions[k].replace("_", " ") for k in order]
     left = text_width(names) + 0.3
     head, drop = 0.75, "drop" if intervals is None else "drop (95 % interval)"
     width, height = _CELL_WIDTH * len(strengths), _CELL_HEIGHT * len(names)
-    column = (0.45, 0.65)  # where the mean and its drop stand, in inches to the right of the cells
-    right = column[1] + text_width([text for _, text in beside] + [drop]) + 0.15
+    offsets = (0.45, 0.65)  # where the mean and its drop stand, in inches to the right of the cells
+    right = offsets[1] + text_width([text for _, text in beside] + [drop]) + 0.15
     title = f"{_LABELS.get(metric, metric)}: {_text(clean)} on pictures as they are"
     figure = new_figure(
         max(left + width + right, text_width([title], 11, "bold") + 0.3), head + height + 0.15, pad=None
@@ -93,14 +93,14 @@ def robustness_table(
     shown = np.ma.masked_invalid(drops[order])
     ax.imshow(shown, cmap=_ORANGES, vmin=0, vmax=limit, aspect="auto")
     for row, k in enumerate(order):
-        for place_, value in enumerate(table[k]):
+        for column, value in enumerate(table[k]):
             dark = not np.isnan(value) and clean - value > 0.62 * limit
             colour = "white" if dark else QUIET if np.isnan(value) else INK
-            ax.text(place_, row, _text(value), ha="center", va="center", fontsize=TEXT_SIZE, color=colour)
-        for text, inches, align in zip(beside[row], column, ("right", "left"), strict=True):
+            ax.text(column, row, _text(value), ha="center", va="center", fontsize=TEXT_SIZE, color=colour)
+        for text, inches, align in zip(beside[row], offsets, ("right", "left"), strict=True):
             x = len(strengths) - 0.5 + inches / _CELL_WIDTH
             ax.text(x, row, text, ha=align, va="center", fontsize=TEXT_SIZE, color=INK, clip_on=False)
-    for text, inches, align in zip(("mean", drop), column, ("right", "left"), strict=True):
+    for text, inches, align in zip(("mean", drop), offsets, ("right", "left"), strict=True):
         x = len(strengths) - 0.5 + inches / _CELL_WIDTH
         ax.text(x, -0.75, text, ha=align, va="bottom", fontsize=TEXT_SIZE, color=QUIET, clip_on=False)
     _grid_of_cells(ax, names, strengths)
@@ -145,10 +145,10 @@ def robustness_curves(
         quiet_axes(ax, grid="y")
         heading(ax, family.replace("_", " ").capitalize())
         ax.axhline(clean, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
-        for place_, k in enumerate(rows):
+        for position, k in enumerate(rows):
             ax.plot(
-                x, [clean, *table[k]], color=FEW[place_], marker=MARKERS[place_], markersize=4, linewidth=1.5,
-                linestyle=DASHES[place_ % len(DASHES)], label=corruptions[k].replace("_", " "),
+                x, [clean, *table[k]], color=FEW[position], marker=MARKERS[position], markersize=4, linewidth=1.5,
+                linestyle=DASHES[position % len(DASHES)], label=corruptions[k].replace("_", " "),
             )  # fmt: skip
         ax.set_xticks(x, ["clean", *map(str, strengths)])
         ax.tick_params(labelbottom=True, labelleft=True)

@@ -27,6 +27,7 @@ from skinzoo.plotting.layout import axis_labels, curve_axes, entries, plain_text
 from skinzoo.plotting.style import INK, MARKERS, QUIET, line_look
 
 _MANY = 12  # from here on the legend leaves out what is said about operating points
+_DOT: dict[str, Any] = {"markersize": 7, "markeredgecolor": "white", "markeredgewidth": 1.0}
 
 
 def roc_curves(
@@ -97,9 +98,6 @@ def roc_curves(
     axis_labels(ax, "1 - specificity (false-positive rate)", "sensitivity (true-positive rate)")
     side_legend(ax, "area under the curve", handles=handles)
     return plain_texts(figure)
-
-
-_DOT: dict[str, Any] = {"markersize": 7, "markeredgecolor": "white", "markeredgewidth": 1.0}
 
 
 def _band(ax: Axes, name: str, band: Sequence[Any], colour: str) -> None:

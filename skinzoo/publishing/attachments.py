@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from skinzoo.evaluation.attached import TITLES
+from skinzoo.evaluation.titles import short_title
 from skinzoo.explain.judging import FIGURES
 from skinzoo.publishing.markdown import inline, table
 
@@ -56,7 +56,7 @@ def _robustness(values: Mapping[str, Any]) -> str:
             worst = max(drops, key=lambda name: drops[name]) if drops else ""
             rows.append(
                 [
-                    inline(TITLES.get(m, m)),
+                    inline(short_title(m)),
                     value_cell(clean["value"], clean["interval"]),
                     value_cell(overall["values"][m]),
                     value_cell(overall["drops"][m], overall["intervals"][m]),

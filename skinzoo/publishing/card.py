@@ -30,6 +30,9 @@ class ModelCard:
     that would be published: what is empty is missing. "not available" is taken for demographics and skin tone alone,
     and has to be typed.
 
+    Every attribute is a `Text`, one for each question of `QUESTIONS` that is answered by a text; `data_licences` and
+    `ground_truth` are texts by name.
+
     Raises:
         ConfigError: A value is no text, or a text is too long.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,8 @@ from skinzoo.datasets.catalogue import DATASETS
 from skinzoo.datasets.ids import canonical_id
 from skinzoo.errors import PublishError, UnknownNameError
 from skinzoo.evaluation import Report
-from skinzoo.evaluation.recording import ARCHIVE
+from skinzoo.evaluation.facts import NO_OVERLAP, input_fact, probabilities_fact
+from skinzoo.evaluation.recording import ARCHIVE, is_archive_id
 from skinzoo.evaluation.saved.writing import task_of
 from skinzoo.models import SkinModel, TTAModel, model_info
 from skinzoo.models.digest import weights_digest
@@ -22,10 +22,7 @@ from skinzoo.publishing.card import ModelCard
 from skinzoo.publishing.reports import ExternalTest
 
 LEVEL = 0.95
-_ARCHIVE_ID = re.compile(r"ISIC_\d{7}")
 _UNSTATED = ("", "not stated")
-NO_OVERLAP = "none by"
-"""How the fact of a report begins that says that the model has seen none of the images."""
 
 
 def require_publishable(
@@ -108,15 +105,13 @@ def _of_figures(report: Report) -> Iterator[str]:
 
 def _differences(model: SkinModel, report: Report) -> Iterator[str]:
     config, facts, points = model.config, report.facts, report.operating_points
-    height, width = model.input_spec.size
-    squashed = "squashed" if model.input_spec.crop == "none" else "centre crop"
     ours: dict[str, Any] = {
         "model": config.architecture,
         "parameters": model.num_parameters(),
-        "input": f"{height} x {width} pixels, {squashed}",
+        "input": input_fact(model),
     }
     if model.task.has_labels:
-        ours["probabilities"] = "softmax, not calibrated" if model.calibration is None else str(model.calibration)
+        ours["probabilities"] = probabilities_fact(model)
     for name, value in ours.items():
         if facts.get(name) != value:
             yield f"{name} is {str(facts.get(name, 'not told'))[:120]!r} there and {str(value)[:120]!r} here"
@@ -165,7 +160,7 @@ def _seen(report: Report, entries: Iterable[SeenImages]) -> int:
             units = bare_groups if shared else [f"group\n{g}" for g in groups]
             found |= np.isin(hashes_of(f"{scope}\n{name}" for name in names), known)
             found |= np.isin(hashes_of(f"{scope}\n{unit}" for unit in units), known)
-        archived = np.array([_ARCHIVE_ID.fullmatch(name) is not None for name in bare], dtype=bool)
+        archived = np.array([is_archive_id(name) for name in bare], dtype=bool)
         found |= np.isin(hashes_of(f"{ARCHIVE}\n{name}" for name in bare), known) & archived
     return int(found.sum())
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from skinzoo.evaluation import Report
 from skinzoo.evaluation.sections import CALIBRATION, MALIGNANT, MASKS, SUBGROUPS, WHOLE
-from skinzoo.evaluation.text import count_of, figure_of, interval_note, malignant_and_benign
+from skinzoo.evaluation.text import count_of, figure_of, interval_note, malignant_and_benign, most_confused
 from skinzoo.publishing.attachments import described, value_cell
 from skinzoo.publishing.markdown import inline, table
 from skinzoo.publishing.reports import ExternalTest
+from skinzoo.taxonomy import LabelSpace
 
 PER_CLASS = {"recall": "sensitivity", "specificity": "specificity", "precision": "PPV", "auc": "AUC"}
 """The figures of a class in a card, each with its heading."""
@@ -56,8 +56,8 @@ def malignancy(report: Report) -> str:
 
 def thresholds(report: Report) -> str:
     """How the thresholds were chosen, and what those of single classes do."""
-    points = report.operating_points
-    if report.classification is None:
+    points, space = report.operating_points, report.label_space
+    if report.classification is None or space is None:
         return "" if report.segmentation is None else "A pixel belongs to the lesion from a probability of 0.5 on."
     if points is None:
         binary = " and malignant from a summed probability of 0.5 on" if report.classification.binary else ""
@@ -73,7 +73,7 @@ def thresholds(report: Report) -> str:
     text = " ".join(parts)
     rows = [
         [
-            _class(report.label_space, code),
+            _class(space, code),
             f"{found.threshold:.6g}",
             *(value_cell(found.values[k], found.intervals[k]) for k in ("sensitivity", "specificity", "ppv", "npv")),
         ]
@@ -130,10 +130,9 @@ def confusions(report: Report) -> str:
     parts = []
     if c is not None and space is not None:
         totals, codes = c.confusion.sum(1), space.classes
-        wrong = [(int(c.confusion[i, j]), i, j) for i in range(len(codes)) for j in range(len(codes)) if i != j]
         rows = [
             [_class(space, codes[i]), _class(space, codes[j]), f"{n:,} of {totals[i]:,}", f"{n / totals[i]:.0%}"]
-            for n, i, j in sorted((w for w in wrong if w[0]), key=lambda w: -w[0])[:_CONFUSIONS]
+            for n, i, j in most_confused(c.confusion, _CONFUSIONS)
         ]
         header = ["truth", "taken for", "images", "share of the class"]
         parts.append(table(header, rows, numbers=2) if rows else "No picture was given a wrong class.")
@@ -182,7 +181,7 @@ def _only(names: Mapping[str, str], report: Report) -> dict[str, str]:
     return {name: title for name, title in names.items() if name in report.values}
 
 
-def _class(space: Any, code: str) -> str:
+def _class(space: LabelSpace, code: str) -> str:
     title = space.title(code)
     return inline(code) if title == code else f"{inline(code)}, {inline(title)}"
 

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from skinzoo.evaluation import Report
-from skinzoo.evaluation.report import HEADLINES
+from skinzoo.evaluation.titles import HEADLINES
 from skinzoo.models import SkinModel
 from skinzoo.publishing.card import ModelCard
 from skinzoo.publishing.markdown import plain_line

@@ -148,7 +148,7 @@ def _scores(card: ModelCard, report: Report, external: Sequence[ExternalTest]) -
         "For whom": figures.subgroups(report),
         "What goes wrong": figures.confusions(report),
         "External test": figures.external(external, report) if external else block(card.no_external_test),
-        **dict(_attached(report)),
+        **{inline(title): text for title, text in figures.attached(report)},
     }
     for title, text in parts.items():
         if text:
@@ -158,11 +158,6 @@ def _scores(card: ModelCard, report: Report, external: Sequence[ExternalTest]) -
             yield from _asked("Evaluation", card, only=("fairness",))
     yield "### To be compared with, and on other pictures"
     yield from _asked("Evaluation", card, but=("fairness", "no_external_test"))
-
-
-def _attached(report: Report) -> Iterator[tuple[str, str]]:
-    for title, text in figures.attached(report):
-        yield inline(title), text
 
 
 def _section(section: str, title: str, card: ModelCard, *, but: Iterable[str] = ()) -> Iterator[str]:

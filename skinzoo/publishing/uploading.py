@@ -6,13 +6,14 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from skinzoo import __version__
 from skinzoo.errors import OfflineError, PublishError, SkinzooError, WeightsError
-from skinzoo.hub import FileDigest, HubOptions, HubReference
+from skinzoo.hub import FileDigest, HubOptions, HubReference, fetch_files
 from skinzoo.hub.client import HubClient, Listing
 from skinzoo.publishing.rendering import is_untouched
 from skinzoo.publishing.staging import CARD, CONFIG, NAMES
@@ -219,10 +220,6 @@ class Publisher:
 
     def _read(self, name: str, listing: Listing) -> str:
         """A small text of the repository; empty where it cannot be one of ours."""
-        from tempfile import TemporaryDirectory
-
-        from skinzoo.hub import fetch_files
-
         size = listing.files[name].size
         if size is None or size > _MOST_BYTES:
             return ""
@@ -254,8 +251,6 @@ class Publisher:
 
 def with_cache(options: HubOptions, cache: str | Path) -> HubOptions:
     """The options with a cache of their own."""
-    from dataclasses import replace
-
     return replace(options, cache_dir=cache)
 
 

@@ -110,6 +110,10 @@ def meaning(space: LabelSpace, code: str) -> frozenset[str]:
     They are what `space.covers` says of it. Where that is silent, the class is understood by its code or title: as the
     elementary diagnosis of that name, else as the first of `LABEL_SPACES` understands a class of that name, such as
     `"nevus"` or `"SCC"`. A class of any other name covers only itself: its name is all there is.
+
+    Args:
+        space: The label space.
+        code: One of its codes, spelled as in `space.classes`.
     """
     if code in space.covers:
         return space.covers[code]

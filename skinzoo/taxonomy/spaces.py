@@ -58,7 +58,8 @@ class LabelSpace:
         for what, codes in mentioned.items():
             if unknown := set(codes) - set(self.classes):
                 raise ConfigError(
-                    f"LabelSpace {self.name!r}: {what} speak of {sorted(unknown)}, not among its classes."
+                    f"LabelSpace {self.name!r}: {what} speak of {sorted(unknown)}, not among its classes "
+                    f"{list(self.classes)}."
                 )
         covers = {code: self._diagnoses(code, names) for code, names in self.covers.items()}
         object.__setattr__(self, "covers", covers)
@@ -130,7 +131,15 @@ class LabelSpace:
 
     @classmethod
     def from_names(cls, names: Iterable[str], *, name: str = "custom") -> LabelSpace:
-        """A label space with the given codes; the known one where the codes and their order agree with it."""
+        """A label space with the given codes; the known one where the codes and their order agree with it.
+
+        Args:
+            names: Codes in the order of the model's outputs.
+            name: Short name of a label space that is not a known one.
+
+        Raises:
+            ConfigError: No class, or a class twice.
+        """
         names = tuple(names)
         for entry in LABEL_SPACES:
             if entry.obj.classes == names:
@@ -139,7 +148,11 @@ class LabelSpace:
 
     @classmethod
     def numbered(cls, num_classes: int) -> LabelSpace:
-        """`class_0`, `class_1` ... for a model that was not told its classes' names."""
+        """`class_0`, `class_1` ... for a model that was not told its classes' names.
+
+        Raises:
+            ConfigError: `num_classes` is below 1.
+        """
         return cls("numbered", tuple(f"class_{i}" for i in range(num_classes)))
 
 

@@ -27,13 +27,27 @@ class Callback:
     everywhere = False
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Before the first step, or the first after an interruption."""
+        """Before the first step, or the first after an interruption.
+
+        Args:
+            trainer: Who is about to train.
+        """
 
     def on_step_start(self, trainer: Trainer, step: int) -> None:
-        """Before optimiser step number `step`; 0 is the first."""
+        """Before each optimiser step.
+
+        Args:
+            trainer: Who makes it; `trainer.run` holds model, optimiser and more.
+            step: Its number; 0 is the first.
+        """
 
     def on_evaluation(self, trainer: Trainer, row: Row) -> None:
-        """After each evaluation; `row` is the new row of the history."""
+        """After each evaluation.
+
+        Args:
+            trainer: Who made it.
+            row: The new row of the history.
+        """
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """After the last step, before the best weights are put back."""

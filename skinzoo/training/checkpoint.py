@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from skinzoo.errors import CheckpointDamagedError, CheckpointWriteError, WeightsError
-from skinzoo.files import sha256_of, sync_folder, write_text
+from skinzoo.files import DISK_FULL, sha256_of, sync_folder, write_text
 from skinzoo.tensors import load_tensors, save_tensors
 
 FORMAT = 1
@@ -182,7 +182,7 @@ class CheckpointStore:
         needed = sum(t.numel() * t.element_size() for t in checkpoint.tensors.values())
         place = next(p for p in (self.folder, *self.folder.parents) if p.exists())
         free = shutil.disk_usage(place).free
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        full = getattr(error, "errno", None) in {*DISK_FULL, errno.EFBIG}
         advice = "free some space" if full or free < needed else "check the folder's permissions and the disk"
         return CheckpointWriteError(
             f"{path} could not be written: {error}. It needs {needed:,} bytes, {free:,} are free in {place}; {advice} "

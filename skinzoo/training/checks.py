@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,17 +13,25 @@ from skinzoo.evaluation.inference import metric_names
 from skinzoo.evaluation.scoring import check_dataset
 from skinzoo.models import SkinModel
 from skinzoo.training.config import TrainConfig
+from skinzoo.training.engine import launched_processes
 from skinzoo.types import Task
 
 
 def check_run(model: SkinModel, config: TrainConfig, train: SkinDataset, val: SkinDataset | None) -> None:
-    """Everything that would make a run fail, or its figures wrong.
+    """Look for everything that would make a run fail, or its figures wrong.
+
+    Args:
+        model: In training mode.
+        config: How to train it.
+        train: What to learn from.
+        val: What to judge by, or None.
 
     Raises:
         LabelError: A collection's classes are not the model's.
         LeakageError: The same image, lesion or patient stands in both parts.
         BatchTooSmallError: The last batch of an epoch would be a single image, and the model has BatchNorm.
-        ConfigError: The monitored value does not exist, or the output folder is a file.
+        ConfigError: A part has no annotation that the model learns, the monitored value does not exist, something
+            watches a validation part that is not there, or the output folder is a file.
     """
     for dataset in (train, val) if val is not None else (train,):
         check_dataset(model, dataset)
@@ -44,10 +51,7 @@ def check_run(model: SkinModel, config: TrainConfig, train: SkinDataset, val: Sk
             f"{len(train)} images in batches of {config.batch_size}{pieces} make a batch of one, for which BatchNorm "
             "has no statistics; use another batch_size, or drop_last=True if only the last batch is that small."
         )
-    if config.output_dir is None:
-        return
-    folder = Path(config.output_dir)
-    if folder.exists() and not folder.is_dir():
+    if config.output_dir is not None and Path(config.output_dir).exists() and not Path(config.output_dir).is_dir():
         raise ConfigError(f"output_dir={config.output_dir} is a file; give a folder.")
 
 
@@ -60,10 +64,9 @@ def _measured(model: SkinModel, val: SkinDataset) -> Task:
 
 def _smallest_piece(size: int, config: TrainConfig) -> int:
     """Images in the smallest piece that the model is called with."""
-    world_size = int(os.environ.get("WORLD_SIZE", "1"))
     rest = size % config.batch_size
     smallest = rest if rest and not config.drop_last else config.batch_size
-    return max(1, max(1, smallest // world_size) // config.accumulate) if size else 0
+    return max(1, max(1, smallest // launched_processes()) // config.accumulate) if size else 0
 
 
 def _has_batchnorm(modules: Iterable[nn.Module]) -> bool:

@@ -14,8 +14,10 @@ from skinzoo.training.settings import Settings
 
 DEFAULT_EPOCHS = 10
 _OPTIONAL = ("epochs", "num_steps", "eval_every", "patience", "checkpoint_every")
-_WHOLE = (*_OPTIONAL, "batch_size", "accumulate", "keep_checkpoints", "seed", "num_workers")
-_POSITIVE = (*_WHOLE[:-2], "max_minutes", "lr", "clip_grad_norm", "checkpoint_minutes")
+_COUNTS = (*_OPTIONAL, "batch_size", "accumulate", "keep_checkpoints")
+_WHOLE = (*_COUNTS, "seed", "num_workers")
+_POSITIVE = (*_COUNTS, "max_minutes", "lr", "clip_grad_norm", "checkpoint_minutes")
+_NOT_NEGATIVE = ("weight_decay", "seed", "num_workers", "backbone_lr_scale")
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,18 @@ class TrainConfig(Settings):
         max_minutes: Stop early when this much time has passed; the schedule still spans the planned steps.
         eval_every: Steps between two evaluations; None for once an epoch.
         batch_size: Samples in a step, over all processes.
-        lr: Peak learning rate.
+        lr: Peak learning rate, above 0.
         optimizer: `"adamw"` or `"adam"`.
-        weight_decay: Applied to weights only, never to biases and normalisation parameters.
+        weight_decay: At least 0; applied to weights only, never to biases and normalisation parameters.
         schedule: A `Schedule` or its kind.
         backbone_lr_scale: Factor of the learning rate of a model's backbone or encoder; the rest learns at `lr`.
-        clip_grad_norm: Largest gradient norm; None for no clipping.
+        clip_grad_norm: Largest gradient norm, above 0; None for no clipping.
         accumulate: Pieces that each process works its share of a batch through in, to save memory; the result is the
             same, but for BatchNorm, whose statistics are those of a piece.
         precision: `"fp32"`, or `"bf16"` or `"fp16"` for mixed precision; `"auto"` for `"bf16"` where the device has
             instructions for it, else `"fp32"`.
-        ema_decay: Keep a moving average of the weights with this decay, such as 0.999, and judge and keep that; None
-            for none.
+        ema_decay: Keep a moving average of the weights with this decay in [0, 1), such as 0.999, and judge and keep
+            that; None for none.
         compile: True to compile the model with `torch.compile`.
         augmentation: Name of a preset from `list_augmentations()`.
         sampling: `"uniform"` to go through each sample once an epoch; `"balanced"`, `"sqrt"` or `"effective"` to draw
@@ -59,6 +61,9 @@ class TrainConfig(Settings):
         checkpoint_minutes: Longest time without a checkpoint; None for no limit.
         keep_checkpoints: Checkpoints that are kept.
         verbose: True for a progress bar (on a terminal) and one line an evaluation.
+
+    Attributes:
+        nested: Fields that are settings themselves, by name.
 
     Raises:
         ConfigError: A value is out of range, or both epochs and steps are given.
@@ -118,7 +123,7 @@ class TrainConfig(Settings):
             if not isinstance(value, Integral) or isinstance(value, bool):
                 raise ConfigError(f"{name} must be a whole number, got {value!r}.")
             object.__setattr__(self, name, int(value))
-        for name in ("weight_decay", "seed", "num_workers", "backbone_lr_scale"):
+        for name in _NOT_NEGATIVE:
             value = getattr(self, name)
             if not (_is_number(value) and value >= 0):
                 raise ConfigError(f"{name} must be a number of at least 0, got {value!r}.")

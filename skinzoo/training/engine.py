@@ -103,7 +103,12 @@ class Engine:
         return bytes(place.tolist()).decode()
 
     def on_main(self, action: Callable[[], T]) -> T | None:
-        """Do something in the main process; its error ends all of them. The others get None."""
+        """Do something in the main process; the others get None.
+
+        Raises:
+            Exception: Whatever the action raises, in the main process.
+            TrainingError: In the others, if it raised something.
+        """
         result, problem = None, None
         if self.is_main:
             try:
@@ -138,9 +143,21 @@ class Engine:
                 tensor.copy_(dense)
 
 
+def launched_processes() -> int:
+    """Number of processes that `torchrun` has started; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def start_engine(device: str = "auto") -> Engine:
-    """This process's engine; under `torchrun` it joins the others, once for all runs of the program."""
-    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    """This process's engine; under `torchrun` it joins the others, once for all runs of the program.
+
+    Args:
+        device: `"auto"`, `"cpu"`, `"cuda"` ...; several processes take a CUDA device each.
+
+    Raises:
+        ConfigError: No such device here.
+    """
+    world_size = launched_processes()
     place = pick_device(device)
     if world_size == 1:
         return Engine(place)

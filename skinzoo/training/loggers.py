@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -101,7 +101,7 @@ class LogTo(Callback):
     def _log(self, values: Mapping[str, float], step: int) -> None:
         self._attempt(f"told about step {step}", self.logger.log, values, step)
 
-    def _attempt(self, what: str, action: Any, *arguments: Any) -> None:
+    def _attempt(self, what: str, action: Callable[..., object], *arguments: object) -> None:
         if self._failed:
             return
         try:
@@ -139,7 +139,12 @@ class TensorBoardLogger:
         self._writer: Any = None
 
     def log(self, values: Mapping[str, float], step: int) -> None:
-        """Write each value; a name such as `val_loss` stands under `val`."""
+        """Write each value; a name such as `val_loss` stands under `val`.
+
+        Args:
+            values: By name.
+            step: Optimiser steps made so far.
+        """
         if self._writer is None:
             self._writer = self._make(str(self.folder))
         for name, value in values.items():

@@ -144,7 +144,7 @@ class CutMix:
 @MIXINGS.register("mixup_or_cutmix")
 @dataclass(frozen=True)
 class MixupOrCutMix:
-    """Mixes each batch by `Mixup` or by `CutMix`, as chance wants it.
+    """Mixes each batch by `Mixup` or by `CutMix`, drawn at random.
 
     Args:
         mixup_alpha: Of `Mixup`.

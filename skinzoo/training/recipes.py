@@ -36,6 +36,7 @@ class Recipe(Settings):
         class_weights: Scheme of `class_weights`, computed from the training part; None for equal weights.
         label_smoothing: Of the loss for classes, in [0, 1).
         metadata: Columns for a model that takes metadata; its encoder is fitted to the training part.
+        nested: Fields that are settings themselves, by name.
 
     Raises:
         ConfigError: A value is of another kind than these.

@@ -5,24 +5,22 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import Tensor
 from tqdm import tqdm
 
-from skinzoo.datasets import SkinDataset, make_loader, sampling_weights
+from skinzoo.datasets import SkinDataset
 from skinzoo.datasets.loading import CountedBatchSampler
 from skinzoo.errors import CheckpointDamagedError, ConfigError, SkinzooError
 from skinzoo.evaluation.inference import collect
 from skinzoo.evaluation.recording import record_training
 from skinzoo.losses.checks import check_labels, check_masks, targets_checked
-from skinzoo.models import SkinModel
-from skinzoo.training.callbacks import BestWeights, Callback, EarlyStopping, Printer, Writer
+from skinzoo.training.assembling import is_convolutional, run_callbacks, run_loader, without_annotations
 from skinzoo.training.checkpoint import Checkpoint, CheckpointStore
 from skinzoo.training.engine import Engine
 from skinzoo.training.gathering import gather_outcome
@@ -34,9 +32,8 @@ from skinzoo.training.seeding import seed_step
 from skinzoo.training.state import Progress, environment, identity
 from skinzoo.training.step import Stepper, below
 from skinzoo.training.stopwatch import Stopwatch
-from skinzoo.transforms import Transform, create_augmentation
 from skinzoo.transforms.prefetching import Fed, Prefetch
-from skinzoo.types import IGNORE_INDEX, NO_MASK, Batch
+from skinzoo.types import Batch
 
 if TYPE_CHECKING:
     from skinzoo.training.trainer import Trainer
@@ -53,10 +50,14 @@ class Run:
         interrupts: Signals received.
 
     Attributes:
+        engine: This process.
         progress: Where the run stands.
         stepper: Makes the steps.
         watch: Where the time goes.
         total: Planned steps.
+
+    Raises:
+        ConfigError: The batch cannot be shared equally by the processes.
     """
 
     def __init__(
@@ -64,7 +65,10 @@ class Run:
     ) -> None:
         c = trainer.config
         if c.batch_size % engine.world_size:
-            raise ConfigError(f"batch_size={c.batch_size} cannot be shared equally by {engine.world_size} processes.")
+            raise ConfigError(
+                f"batch_size={c.batch_size} cannot be shared equally by {engine.world_size} processes; "
+                f"give a multiple of {engine.world_size}."
+            )
         self.trainer = trainer
         self.config = c
         self.engine = engine
@@ -72,18 +76,18 @@ class Run:
         self.progress = Progress()
         self.watch = Stopwatch()
         self.identity = identity(trainer.model, trainer.loss, c, train, val, mixing=trainer.mixing)
-        self.channels_last = c.channels_last and _is_convolutional(trainer.model)
+        self.channels_last = c.channels_last and is_convolutional(trainer.model)
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         trainer.model.to(engine.device, memory_format=layout)  # type: ignore[call-overload]
         trainer.loss.to(engine.device)
-        self.loader = self._loader(train, training=True)
-        self.val_loader = self._loader(val, training=False) if val is not None else None
+        self.loader = run_loader(trainer, engine, train, training=True)
+        self.val_loader = run_loader(trainer, engine, val, training=False) if val is not None else None
         trainer.model.calibration = trainer.model.operating_points = None  # they were fitted to other weights
         trainer.model.training_record = record_training(train, val, earlier=trainer.model.training_record)
         self.stepper = Stepper(trainer.model, trainer.loss, c, engine)
         self.sampler: CountedBatchSampler = self.loader.batch_sampler  # type: ignore[assignment]
         self.total = c.total_steps(len(self.loader))
-        self.callbacks = self._callbacks(val)
+        self.callbacks = run_callbacks(trainer, engine, val)
         self.store = CheckpointStore(Path(c.output_dir) / "checkpoints", c.keep_checkpoints) if c.output_dir else None
         self._saved = time.monotonic()
         self._begin = time.monotonic()
@@ -182,7 +186,7 @@ class Run:
         self._end()
 
     def _fed(self) -> Prefetch:
-        """The same on the device; on a GPU, which is behind with its steps, a batch travels while it computes."""
+        """The run's batches on the device; to a GPU, which is behind with its steps, one travels while it computes."""
         spec = self.trainer.model.input_spec
         return Prefetch(self._batches(), spec, self.engine.device, channels_last=self.channels_last)
 
@@ -195,7 +199,7 @@ class Run:
             for number in range(start, len(self.loader)):
                 with self.watch("data"):
                     batch = next(batches)
-                yield _blank(batch) if self.sampler.is_padding(number) else batch
+                yield without_annotations(batch) if self.sampler.is_padding(number) else batch
             epoch, start = epoch + 1, 0
 
     def _step(self, fed: Fed, lr: float) -> None:
@@ -327,40 +331,6 @@ class Run:
         self.trainer.model.load_state_dict(self.progress.best)
         self.engine.share(self.trainer.model)
 
-    # what it is made of
-
-    def _callbacks(self, val: SkinDataset | None) -> Sequence[Callback]:
-        c = self.config
-        callbacks: list[Callback] = [BestWeights(c.monitor)] if val is not None else []
-        if val is not None and c.patience is not None:
-            callbacks.append(EarlyStopping(c.patience))
-        if c.output_dir is not None:
-            callbacks.append(Writer(Path(c.output_dir)))
-        if c.verbose:
-            callbacks.append(Printer())
-        callbacks += self.trainer.callbacks
-        return callbacks if self.engine.is_main else [callback for callback in callbacks if callback.everywhere]
-
-    def _loader(self, dataset: SkinDataset, *, training: bool) -> DataLoader[Batch]:
-        c = self.config
-        augmentation = create_augmentation(c.augmentation) if training else None
-        transform = Transform(self.trainer.model.input_spec, augmentation, seed=c.seed, output="uint8")
-        draws = training and c.sampling != "uniform"
-        return make_loader(
-            dataset,
-            transform,
-            batch_size=c.batch_size // (self.engine.world_size if training else 1),
-            shuffle=training,
-            seed=c.seed,
-            num_workers=c.num_workers,
-            drop_last=c.drop_last and training,
-            rank=self.engine.rank,
-            world_size=self.engine.world_size,
-            pin_memory=self.engine.device.type == "cuda",
-            metadata=self.trainer.model.metadata_encoder,
-            weights=sampling_weights(dataset, c.sampling) if draws else None,
-        )
-
     def _say(self, line: str) -> None:
         if self.config.verbose and self.engine.is_main:
             self.trainer.say(line)
@@ -378,14 +348,3 @@ def _of_a_run(folder: object) -> Iterator[None]:
             f"{folder}: a checkpoint's values are not those of a run ({type(error).__name__}: {error}); remove its "
             "folder checkpoints, or give overwrite=True to start anew."
         ) from error
-
-
-def _blank(batch: Batch) -> Batch:
-    """The batch without annotations: it adds nothing to the loss."""
-    missing = NO_MASK if batch.masks is not None and batch.masks.dtype == torch.uint8 else torch.nan
-    masks = None if batch.masks is None else torch.full_like(batch.masks, missing)
-    return batch._replace(labels=torch.full_like(batch.labels, IGNORE_INDEX), masks=masks, padding=True)
-
-
-def _is_convolutional(model: SkinModel) -> bool:
-    return sum(isinstance(m, nn.Conv2d) for m in model.modules()) > 1  # one alone cuts a transformer's patches

@@ -180,7 +180,14 @@ def _named(declared: str) -> str:
 
 @contextmanager
 def about(place: str | os.PathLike[str]) -> Iterator[None]:
-    """Errors in settings raised inside begin with the place."""
+    """Errors in settings raised inside begin with the place.
+
+    Args:
+        place: A file, or the name of a field.
+
+    Raises:
+        ConfigError: One was raised inside.
+    """
     try:
         yield
     except ConfigError as error:

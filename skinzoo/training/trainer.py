@@ -45,6 +45,9 @@ class Trainer:
     Attributes:
         history: Filled by `fit`.
         run: The run that `fit` is at, for callbacks; None before the first.
+
+    Raises:
+        ConfigError: `config` or `loss` is of another kind.
     """
 
     def __init__(

@@ -54,7 +54,11 @@ class GradualUnfreezing(Callback):
         self._modules: list[list[nn.Module]] = []
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Find what each stage names."""
+        """Find what each stage names.
+
+        Raises:
+            ConfigError: A name is not in the model, or names nothing that trains.
+        """
         model = trainer.model
         stages = _own_order(model) if self.stages is None else self.stages
         self._released = -1
@@ -83,7 +87,11 @@ class GradualUnfreezing(Callback):
         return {"stages": self.stages, "every": self.every}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Make sure that the run had the same stages."""
+        """Make sure that the run had the same stages.
+
+        Raises:
+            CheckpointMismatchError: It had others.
+        """
         if state and dict(state) != self.state():
             raise CheckpointMismatchError(
                 f"the run was begun with GradualUnfreezing(stages={state['stages']}, every={state['every']}), and now "

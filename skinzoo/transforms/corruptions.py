@@ -66,7 +66,12 @@ def _albumentations() -> ModuleType:
 
 
 def list_corruptions(pattern: str = "*", *, family: str | None = None) -> list[str]:
-    """Names of the corruptions that match a shell-style pattern, and belong to a family if one is given."""
+    """Names of the corruptions that match a shell-style pattern.
+
+    Args:
+        pattern: Such as `"*noise"`.
+        family: `"sharpness"`, `"noise"`, `"light"`, `"colour"`, `"artefact"` or `"framing"`; None for all.
+    """
     return CORRUPTIONS.names(pattern, family=family)
 
 
@@ -122,7 +127,11 @@ def corrupt(
 
 
 def check_strength(strength: object) -> None:
-    """Raise `ConfigError` unless it is one of `STRENGTHS`."""
+    """Refuse what is none of `STRENGTHS`.
+
+    Raises:
+        ConfigError: No such strength.
+    """
     if isinstance(strength, bool) or not isinstance(strength, int | np.integer) or strength not in STRENGTHS:
         raise ConfigError(
             f"strength must be one of {', '.join(map(str, STRENGTHS))} (mild to severe), got {strength!r}."

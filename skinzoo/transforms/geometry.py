@@ -49,7 +49,16 @@ def resize_and_crop(
 
 
 def check_pair(image: NDArray[Any], mask: NDArray[Any] | None) -> None:
-    """Raise `ImageDecodeError` unless it is a uint8 RGB image, and `MaskError` if its mask differs in size."""
+    """Make sure that a picture has not been transformed yet, and that its mask fits it.
+
+    Args:
+        image: Should be uint8 RGB, (H, W, 3).
+        mask: Should be of shape (H, W); None for no mask.
+
+    Raises:
+        ImageDecodeError: The image is not uint8 of shape (H, W, 3).
+        MaskError: The mask has another height or width than the image.
+    """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ImageDecodeError(
             f"expected a uint8 RGB image of shape (H, W, 3), got {image.dtype} of shape {image.shape}; "
@@ -97,7 +106,12 @@ def least_shape(spec: InputSpec) -> tuple[int, int]:
 
 
 def resized_shape(shape: tuple[int, int], spec: InputSpec) -> tuple[int, int]:
-    """Height and width that a picture of height and width `shape` is resized to, before the crop."""
+    """Height and width that a picture is resized to, before the crop.
+
+    Args:
+        shape: Height and width of the picture.
+        spec: Size and crop.
+    """
     if spec.crop == "none":
         return spec.size
     height, width = shape
@@ -108,7 +122,12 @@ def resized_shape(shape: tuple[int, int], spec: InputSpec) -> tuple[int, int]:
 
 
 def centre_box(shape: tuple[int, int], size: tuple[int, int]) -> tuple[slice, slice]:
-    """Rows and columns that cut `size` from the centre of a picture of height and width `shape`."""
+    """Rows and columns of the part that is cut from the centre of a picture.
+
+    Args:
+        shape: Height and width of the picture.
+        size: Height and width of the part.
+    """
     top, left = (round((whole - part) / 2) for whole, part in zip(shape, size, strict=True))
     return slice(top, top + size[0]), slice(left, left + size[1])
 

@@ -78,7 +78,11 @@ class PooledNoise(ImageOnlyTransform):  # type: ignore[misc]
         return {"std": std, "start": self.py_random.randrange(POOL)}
 
     def apply(self, img: NDArray[Any], *, std: float, start: int, **params: Any) -> NDArray[Any]:  # noqa: ARG002
-        """The noisy picture."""
+        """The noisy picture, of the same shape and type.
+
+        Raises:
+            ConfigError: It is neither uint8 nor float32.
+        """
         if img.dtype not in (np.uint8, np.float32):
             raise ConfigError(f"PooledNoise: expected a uint8 or float32 picture, got {img.dtype}.")
         pool, values = noise_pool(), np.ascontiguousarray(img).reshape(1, -1)

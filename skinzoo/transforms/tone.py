@@ -86,7 +86,11 @@ class Tone(ImageOnlyTransform):  # type: ignore[misc]
         tint: tuple[float, float, float] | None,
         **params: Any,  # noqa: ARG002
     ) -> NDArray[Any]:
-        """The picture in another tone."""
+        """The picture in another tone, of the same shape and type.
+
+        Raises:
+            ConfigError: It is neither uint8 nor float32, or not RGB where that matters.
+        """
         if light is None and colour is None and tint is None:
             return img
         if img.dtype == np.float32:

@@ -11,7 +11,7 @@ from skinzoo.demo.answering import LONGEST, outlined
 
 @pytest.fixture(scope="module")
 def model():
-    return skinzoo.create_model("multitask_mobilenetv3_small_100", weights="bundled")
+    return skinzoo.create_model("multitask_regnety_004", weights="bundled")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ quiet = pytest.mark.filterwarnings("ignore")  # Gradio's own
 
 @pytest.fixture(scope="module")
 def model():
-    return skinzoo.create_model("multitask_mobilenetv3_small_100", weights="bundled")
+    return skinzoo.create_model("multitask_regnety_004", weights="bundled")
 
 
 def test_without_gradio_it_says_what_to_install(model, monkeypatch):
@@ -39,10 +39,10 @@ def test_the_command_serves_the_model_that_is_named(monkeypatch, capsys):
     monkeypatch.setattr("skinzoo.demo.launch", lambda model, **options: served.update(options, model=model))
     assert main(["demo", "--port", "8123", "--no-browser", "--json", "--device", "cpu"]) == 0
     assert json.loads(capsys.readouterr().out) == {
-        "model": "multitask_mobilenetv3_small_100.bundled",
+        "model": "multitask_regnety_004.bundled",
         "address": "http://127.0.0.1:8123",
     }
-    assert served["model"].config.architecture == "multitask_mobilenetv3_small_100"
+    assert served["model"].config.architecture == "multitask_regnety_004"
     assert (served["host"], served["port"], served["browser"]) == ("127.0.0.1", 8123, False)
     assert main(["demo", "nowhere/at_all"]) == 1
 

@@ -90,11 +90,12 @@ class Browser:
         os.close(self._write)
         os.close(self._read)
 
-    def open(self, path: Path) -> None:
-        """Load a file and wait until it and its pictures are there."""
-        self.call("Page.navigate", url=path.resolve().as_uri())
+    def open(self, page: Path | str) -> None:
+        """Load a file or an address and wait until it and its pictures are there."""
+        url = page if isinstance(page, str) else page.resolve().as_uri()
+        self.call("Page.navigate", url=url)
         deadline = time.monotonic() + 60
-        while self.run("document.readyState + location.protocol") != "completefile:":
+        while self.run("document.readyState + location.protocol") != f"complete{url.partition('/')[0]}":
             assert time.monotonic() < deadline, "the page does not load"
             time.sleep(0.05)
 

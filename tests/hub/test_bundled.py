@@ -6,7 +6,6 @@ import runpy
 import shutil
 import subprocess
 import sys
-import warnings
 import zipfile
 from pathlib import Path
 
@@ -148,15 +147,16 @@ def test_bundled_weights_load_and_predict_without_a_network(name, tmp_path):
     assert label in record.label_space
 
 
-@pytest.mark.parametrize("name", [n for n in BUNDLED if weights_info(n).synthetic])
-def test_the_figures_come_out_again(name):
-    """The test part is drawn again and scored: what the record says is what the packaged files do."""
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_figures_come_out_again(name, request):
+    """The test part is scored again: what the record says is what the packaged files do."""
     record = weights_info(name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntheticWeightsWarning)
-        model = skinzoo.create_model(name)
+    model = skinzoo.create_model(name)
     facts = json.loads((bundled_folder(record) / "config.json").read_text("utf-8"))["_skinzoo"]["training"]["data"]
-    data = skinzoo.load_dataset(facts["name"], **facts["options"])
+    root = None if record.synthetic else request.getfixturevalue(f"real_{facts['name']}")
+    data = skinzoo.load_dataset(facts["name"], root, **facts["options"])
     test = data.split(facts["fractions"], seed=record.training.seed)[2]
     report = skinzoo.evaluate(model, test, examples=0)
     (part,) = (p for p in record.data if p.role == "test")

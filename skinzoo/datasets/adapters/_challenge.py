@@ -15,10 +15,10 @@ from skinzoo.datasets.ids import canonical_id
 from skinzoo.datasets.info import DatasetInfo
 from skinzoo.datasets.integrity import Finding
 from skinzoo.datasets.listing import by_stem, find_file, find_folders, list_folders, not_found
-from skinzoo.datasets.opening import Rows
-from skinzoo.datasets.tables import Table, image_ids, name_labels, number_column, text_column
+from skinzoo.datasets.opening import Rows, check_masks
+from skinzoo.datasets.tables import Table, image_ids, metadata_columns, name_labels
 from skinzoo.download import RemoteFile
-from skinzoo.errors import ConfigError, TableError
+from skinzoo.errors import TableError
 from skinzoo.taxonomy import BINARY
 
 HOMEPAGE = "https://challenge.isic-archive.com/data/"
@@ -116,8 +116,7 @@ def mask_folders(info: DatasetInfo, root: Path, masks: bool | str, *names: str) 
         ConfigError: Another value of `masks`.
         DatasetNotFoundError: `masks=True`, and there is no such folder.
     """
-    if masks not in (True, False, "auto"):
-        raise ConfigError(f"masks={masks!r} is unknown; use True, False or 'auto'.")
+    check_masks(masks)
     if masks is True:
         return require_folders(info, root, *names)
     return [] if masks is False else _first_folders(root, names)
@@ -157,21 +156,12 @@ def align(table: Table, column: str, ids: Iterable[str]) -> Table:
     return Table(table.path, columns, [table.lines[r] if r >= 0 else 0 for r in rows])
 
 
-def metadata_columns(
+def challenge_metadata(
     table: Table, ids: Sequence[str], names: Iterable[str]
 ) -> tuple[dict[str, NDArray[Any]], list[Finding]]:
     """Those of the columns that the table has: `age...` as years, NaN where missing, all others as text or None."""
-    columns: dict[str, NDArray[Any]] = {}
-    findings: list[Finding] = []
-    for name in names:
-        if name not in table:
-            continue
-        if name.startswith("age"):
-            columns[name], odd = number_column(table, name, ids, 0, 120)
-            findings += odd
-        else:
-            columns[name] = text_column(table[name])
-    return columns, findings
+    names = list(names)
+    return metadata_columns(table, ids, names, {name: (0, 120) for name in names if name.startswith("age")})
 
 
 def binary_labels(table: Table, column: str, ids: Sequence[str]) -> tuple[NDArray[np.int64], list[Finding]]:

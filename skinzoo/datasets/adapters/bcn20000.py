@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from skinzoo.datasets.adapters._challenge import metadata_columns
+from skinzoo.datasets.adapters._challenge import challenge_metadata
 from skinzoo.datasets.base import SkinDataset
 from skinzoo.datasets.catalogue import register_dataset
 from skinzoo.datasets.checks import CheckOptions
@@ -128,8 +128,7 @@ def _open_export(root: Path, table: Table, checks: CheckOptions, folders: list[P
     asked = [bool(cell) == (part == "train") for cell in table["diagnosis_3"]]
     others = [name for name, mine in zip(ids, asked, strict=True) if not mine]
     kept = [i for i, mine in enumerate(asked) if mine]
-    columns = {name: [cells[i] for i in kept] for name, cells in table.columns.items()}
-    table = Table(table.path, columns, [table.lines[i] for i in kept])
+    table = table.take(kept)
     if not kept:
         raise TableError(
             f"{table.path} has no row of the {part} part: none {'with' if part == 'train' else 'without'} a diagnosis.",
@@ -144,7 +143,7 @@ def _open_export(root: Path, table: Table, checks: CheckOptions, folders: list[P
 
 def _rows(table: Table, ids: list[str]) -> Rows:
     lesions = group_column(table["lesion_id"]) if "lesion_id" in table else [""] * len(ids)
-    metadata, findings = metadata_columns(table, ids, INFO.metadata)
+    metadata, findings = challenge_metadata(table, ids, INFO.metadata)
     return Rows(ids, groups=lesions, metadata=metadata, findings=findings)
 
 

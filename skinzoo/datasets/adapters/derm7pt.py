@@ -188,7 +188,9 @@ def _locate(root: Path, images: Path, cells: Iterable[str], listing: Listing) ->
         wanted = f"{prefix}/{check_relative(cell)}"
         same = alike.get(wanted.casefold(), []) if cell else []
         if len(same) > 1 and wanted not in same:
-            raise IntegrityError(f"ID_AMBIGUOUS: {' and '.join(same)} both answer to {cell!r}; remove one.")
+            raise IntegrityError(
+                f"ID_AMBIGUOUS: {' and '.join(same)} both answer to {cell!r}; remove one.", "ID_AMBIGUOUS"
+            )
         found.append(wanted if wanted in same else "".join(same))
     return found
 

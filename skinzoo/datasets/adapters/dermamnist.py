@@ -130,7 +130,7 @@ def dermamnist(
 ) -> SkinDataset:
     """Open DermaMNIST from its `.npz` file.
 
-    **The official split is by image and leaks**: 886 of its 2,005 test images show one of 641 lesions that the training
+    The official split is by image and leaks: 886 of its 2,005 test images show one of 641 lesions that the training
     part shows as well, so that figures on it are too good. The report says so (`SPLIT_LEAKS`). Use
     `variant="corrected"`, or give the ids and lesions and split anew, by lesion.
 

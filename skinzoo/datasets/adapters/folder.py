@@ -33,8 +33,7 @@ def folder(root: Path, checks: CheckOptions) -> SkinDataset:
 
     The classes are the folders: the nine titles of `ISIC9`, or names of all seven classes of `ISIC2018`, give those
     label spaces; others a label space of their own, in alphabetical order. In that, a folder without images is no class
-    (`CLASS_EMPTY`). The metadata column `official_split` keeps
-    `"train"`, `"val"` or `"test"`.
+    (`CLASS_EMPTY`). The metadata column `official_split` keeps `"train"`, `"val"` or `"test"`.
 
     The id is the file's name without its ending. A byte-identical copy called `X(1)` beside `X` has the id `X`. Where
     different pictures of several folders have one everyday name (`1.jpg` here and there), the folder becomes part of

@@ -13,9 +13,8 @@ from skinzoo.datasets.checks import CheckOptions
 from skinzoo.datasets.info import DatasetInfo
 from skinzoo.datasets.integrity import Finding
 from skinzoo.datasets.listing import find_file, find_folders, not_found
-from skinzoo.datasets.opening import Rows, open_rows
+from skinzoo.datasets.opening import Rows, check_masks, open_rows
 from skinzoo.datasets.tables import Table, group_column, image_ids, name_labels, number_column, read_table, text_column
-from skinzoo.errors import ConfigError
 from skinzoo.taxonomy import ISIC2018
 
 CITATION = (
@@ -67,12 +66,12 @@ def ham10000(root: Path, checks: CheckOptions, *, masks: bool | str = "auto") ->
         masks: True needs the masks, False passes them over, `"auto"` uses them where the folder is there.
 
     Raises:
+        ConfigError: Another value of `masks`.
         DatasetNotFoundError: The table, the images, or with `masks=True` the masks are absent.
         TableError: The table lacks a column or is no table.
         LabelError: A diagnosis that HAM10000 does not know.
     """
-    if masks not in (True, False, "auto"):
-        raise ConfigError(f"masks={masks!r} is unknown; use True, False or 'auto'.")
+    check_masks(masks)
     path = find_file([root, root / "HAM10000_metadata"], TABLE_NAMES)
     if path is None:
         raise not_found(INFO, root, "no HAM10000_metadata table")

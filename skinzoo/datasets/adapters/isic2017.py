@@ -13,10 +13,10 @@ from skinzoo.datasets.adapters._challenge import (
     align,
     bucket_files,
     challenge_ids,
+    challenge_metadata,
     find_table,
     folder_rows,
     mask_folders,
-    metadata_columns,
     require_folders,
     require_table,
 )
@@ -169,5 +169,5 @@ def _add_metadata(rows: Rows, root: Path, stem: str, images: list[Path]) -> None
     if path is None:
         return
     table = align(read_table(path, ["image_id"], _METADATA), "image_id", rows.ids)
-    rows.metadata, odd = metadata_columns(table, rows.ids, _METADATA)
+    rows.metadata, odd = challenge_metadata(table, rows.ids, _METADATA)
     rows.findings += odd

@@ -12,9 +12,9 @@ from skinzoo.datasets.adapters._challenge import (
     align,
     bucket_files,
     challenge_ids,
+    challenge_metadata,
     find_table,
     folder_rows,
-    metadata_columns,
     require_folders,
     require_table,
 )
@@ -142,7 +142,7 @@ def isic2018_task3(root: Path, checks: CheckOptions, *, part: str = "train") -> 
         table = align(read_table(groupings, ["image", "lesion_id"], INFO.metadata), "image", rows.ids)
         lesions = group_column(table["lesion_id"])
         rows.groups = [new or old for new, old in zip(lesions, rows.groups or (), strict=True)]
-        rows.metadata, _ = metadata_columns(table, rows.ids, INFO.metadata)
+        rows.metadata, _ = challenge_metadata(table, rows.ids, INFO.metadata)
     return open_rows(INFO, root, rows, checks, images=images, part=part)
 
 

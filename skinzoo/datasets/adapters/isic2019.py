@@ -15,8 +15,8 @@ from skinzoo.datasets.adapters._challenge import (
     align,
     bucket_files,
     challenge_ids,
+    challenge_metadata,
     find_table,
-    metadata_columns,
     require_folders,
     require_table,
 )
@@ -108,7 +108,7 @@ def isic2019(root: Path, checks: CheckOptions, *, part: str = "train") -> SkinDa
     path = find_table(root, f"{stem}_Metadata.csv", folders=images)
     if path is not None:
         table = align(read_table(path, ["image"], [*INFO.inputs, "lesion_id"]), "image", rows.ids)
-        columns, odd = metadata_columns(table, rows.ids, INFO.inputs)
+        columns, odd = challenge_metadata(table, rows.ids, INFO.inputs)
         rows.metadata |= columns
         rows.findings += odd
         if "lesion_id" in table:

@@ -16,8 +16,8 @@ from skinzoo.datasets.adapters._challenge import (
     binary_labels,
     bucket_files,
     challenge_ids,
+    challenge_metadata,
     find_table,
-    metadata_columns,
     require_table,
 )
 from skinzoo.datasets.base import SkinDataset
@@ -118,7 +118,7 @@ def isic2020(root: Path, checks: CheckOptions, *, part: str = "train") -> SkinDa
         else _test_table(path)
     )
     rows = Rows(ids := challenge_ids(table, "image_name"), groups=group_column(table["patient_id"]))
-    rows.metadata, rows.findings = metadata_columns(table, ids, INFO.metadata)
+    rows.metadata, rows.findings = challenge_metadata(table, ids, INFO.metadata)
     if part == "train":
         rows.labels, unlabelled = binary_labels(table, "target", ids)
         rows.usable, repeated = _listed_duplicates(root, ids, checks)

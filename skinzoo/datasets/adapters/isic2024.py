@@ -25,7 +25,7 @@ from skinzoo.datasets.hdf5opening import open_hdf5
 from skinzoo.datasets.info import DatasetInfo
 from skinzoo.datasets.listing import find_file, find_folders, not_found
 from skinzoo.datasets.opening import Rows, check_part, open_rows
-from skinzoo.datasets.tables import Table, group_column, number_column, read_table, text_column
+from skinzoo.datasets.tables import Table, group_column, metadata_columns, read_table
 from skinzoo.errors import ConfigError
 from skinzoo.taxonomy import BINARY
 
@@ -53,7 +53,11 @@ _LABELS = "ISIC_2024_Training_GroundTruth.csv"
 _DIAGNOSIS = ("iddx_full", "iddx_1", "iddx_2", "iddx_3", "iddx_4", "iddx_5")
 _AFTERWARDS = ("mel_mitotic_index", "mel_thick_mm")
 _CONFIDENCE = "tbp_lv_dnn_lesion_confidence"
-_NUMBERS = frozenset(("age_approx", "clin_size_long_diam_mm", "mel_thick_mm", _CONFIDENCE, *_MEASURES))
+_RANGES = {
+    "age_approx": (0, 120),
+    **dict.fromkeys(("clin_size_long_diam_mm", "mel_thick_mm", _CONFIDENCE, *_MEASURES), (-math.inf, math.inf)),
+}
+"""Smallest and largest value of each column of numbers."""
 
 INFO = DatasetInfo(
     name="isic2024",
@@ -206,7 +210,7 @@ def _site_rows(root: Path, wanted: Sequence[str], site: list[Path], part: str) -
 
 def _rows(path: Path, wanted: Sequence[str], *, label: str | None) -> Rows:
     required = ["isic_id", "patient_id", *([label] if label else [])]
-    table = read_table(path, required, wanted, numbers=_NUMBERS)
+    table = read_table(path, required, wanted, numbers=_RANGES)
     rows = Rows(ids := challenge_ids(table, "isic_id"), groups=group_column(table["patient_id"]))
     if label:
         rows.labels, rows.findings = binary_labels(table, label, ids)
@@ -215,12 +219,6 @@ def _rows(path: Path, wanted: Sequence[str], *, label: str | None) -> Rows:
 
 
 def _add_metadata(rows: Rows, table: Table, wanted: Sequence[str]) -> None:
-    for name in wanted:
-        if name not in table:
-            continue
-        if name in _NUMBERS:
-            low, high = (0, 120) if name.startswith("age") else (-math.inf, math.inf)
-            rows.metadata[name], odd = number_column(table, name, rows.ids, low, high)
-            rows.findings += odd
-        else:
-            rows.metadata[name] = text_column(table[name])
+    columns, odd = metadata_columns(table, rows.ids, wanted, _RANGES)
+    rows.metadata |= columns
+    rows.findings += odd

@@ -5,7 +5,7 @@ Not checked against the real files: the order of the metadata's columns, and how
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from skinzoo.datasets.info import DatasetInfo
 from skinzoo.datasets.integrity import Finding
 from skinzoo.datasets.listing import subfolders
 from skinzoo.datasets.opening import Rows, check_part, open_rows
-from skinzoo.datasets.tables import Table, group_column, number_column, one_hot_labels, read_table, text_column
+from skinzoo.datasets.tables import Table, group_column, metadata_columns, one_hot_labels, read_table
 from skinzoo.download import RemoteFile
 from skinzoo.errors import ConfigError, TableError
 from skinzoo.taxonomy import MILK10K
@@ -135,7 +135,7 @@ def milk10k(root: Path, checks: CheckOptions, *, part: str = "train", view: str 
     views = _views(table)
     chosen = [i for i, v in enumerate(views) if view in (v, "all")]
     others = [name for name, v in zip(challenge_ids(table, "isic_id"), views, strict=True) if view not in (v, "all")]
-    table = _take(table, chosen)
+    table = table.take(chosen)
     rows = Rows(ids := challenge_ids(table, "isic_id"), groups=group_column(table["lesion_id"]))
     _add_metadata(rows, table)
     if part == "train":
@@ -161,20 +161,10 @@ def _views(table: Table) -> list[str]:
     return views
 
 
-def _take(table: Table, rows: Sequence[int]) -> Table:
-    columns = {name: [cells[i] for i in rows] for name, cells in table.columns.items()}
-    return Table(table.path, columns, [table.lines[i] for i in rows])
-
-
 def _add_metadata(rows: Rows, table: Table) -> None:
-    for name in INFO.metadata:
-        if name not in table:
-            continue
-        if name in _RANGES:
-            rows.metadata[name], odd = number_column(table, name, rows.ids, *_RANGES[name])
-            rows.findings += odd
-        else:
-            rows.metadata[name] = text_column(table[name])
+    columns, odd = metadata_columns(table, rows.ids, INFO.metadata, _RANGES)
+    rows.metadata |= columns
+    rows.findings += odd
 
 
 def _add_labels(rows: Rows, truth: Table) -> None:

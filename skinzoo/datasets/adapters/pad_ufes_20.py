@@ -15,7 +15,7 @@ from skinzoo.datasets.info import DatasetInfo
 from skinzoo.datasets.integrity import Finding
 from skinzoo.datasets.listing import find_file, find_folders, not_found
 from skinzoo.datasets.opening import Rows, open_rows
-from skinzoo.datasets.tables import Table, group_column, image_ids, name_labels, number_column, read_table, text_column
+from skinzoo.datasets.tables import Table, group_column, image_ids, metadata_columns, name_labels, read_table
 from skinzoo.taxonomy import PAD_UFES_20
 
 _NUMBERS = {"age": (0, 120), "fitspatrick": (1, 6), "diameter_1": (0, 1000), "diameter_2": (0, 1000)}
@@ -91,12 +91,7 @@ def pad_ufes_20(root: Path, checks: CheckOptions) -> SkinDataset:
 
 
 def _metadata(table: Table, ids: list[str]) -> tuple[dict[str, NDArray[Any]], list[Finding]]:
-    metadata: dict[str, NDArray[Any]] = {name: text_column(table[name]) for name in _TEXTS if name in table}
-    findings: list[Finding] = []
-    for name, (low, high) in _NUMBERS.items():
-        if name in table:
-            metadata[name], odd = number_column(table, name, ids, low, high)
-            findings += odd
+    metadata, findings = metadata_columns(table, ids, (*_TEXTS, *_NUMBERS), _NUMBERS)
     for name in _ANSWERS:
         if name in table:
             metadata[name], odd = _answers(table, name, ids)

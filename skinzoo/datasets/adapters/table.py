@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import math
 import os
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from skinzoo.datasets.base import SkinDataset
 from skinzoo.datasets.catalogue import register_dataset
 from skinzoo.datasets.checks import CheckOptions
 from skinzoo.datasets.filesource import check_relative
 from skinzoo.datasets.folds import OFFICIAL
+from skinzoo.datasets.ids import composed
 from skinzoo.datasets.info import DatasetInfo
 from skinzoo.datasets.integrity import Finding
 from skinzoo.datasets.listing import Listing, list_folders, not_found
 from skinzoo.datasets.opening import open_files, unknown_groups
 from skinzoo.datasets.parquet import read_parquet
 from skinzoo.datasets.records import Records
-from skinzoo.datasets.tables import Table, group_column, image_ids, name_labels, number_column, read_table, text_column
+from skinzoo.datasets.tables import (
+    Table,
+    group_column,
+    image_ids,
+    metadata_columns,
+    name_labels,
+    read_table,
+    text_column,
+)
 from skinzoo.errors import ConfigError, DataError, IntegrityError, TableError
 from skinzoo.taxonomy import LABEL_SPACES, LabelSpace
 
@@ -130,7 +136,7 @@ def table(
     info = replace(INFO, label_space=space, has_masks=mask is not None, group=_group_kind(group), metadata=tuple(kept))
     if groups is not None:
         findings += unknown_groups(ids, groups, info.group)
-    more, odd = _metadata(cells, kept, ids)
+    more, odd = metadata_columns(cells, ids, kept, dict.fromkeys(cells.numbers, (-math.inf, math.inf)))
     if official_split is not None:
         more[OFFICIAL] = text_column([c.lower() for c in cells[official_split]], missing=("",))
         info = replace(info, metadata=(*info.metadata, OFFICIAL))
@@ -195,22 +201,18 @@ def _find(root: Path, cells: Iterable[str]) -> Found:
     listing = list_folders(root, [root / folder for folder in above if (root / folder).is_dir()])
     files: dict[str, list[str]] = defaultdict(list)
     for found in listing.images:
-        files[_composed(found.path)].insert(0, found.path)
-        files[_composed(os.path.splitext(found.path)[0])].append(found.path)  # noqa: PTH122 - a Path per file takes longer
-    return Found([_one(files.get(_composed(name), []), name) for name in names], listing)
+        files[composed(found.path)].insert(0, found.path)
+        files[composed(os.path.splitext(found.path)[0])].append(found.path)  # noqa: PTH122 - a Path per file takes longer
+    return Found([_one(files.get(composed(name), []), name) for name in names], listing)
 
 
 def _one(paths: Sequence[str], name: str) -> str:
     """The file that a cell names, empty if there is none."""
-    if len(paths) > 1 and _composed(paths[0]) != _composed(name):
+    if len(paths) > 1 and composed(paths[0]) != composed(name):
         raise IntegrityError(
             f"ID_AMBIGUOUS: {name!r} may be {paths[0]} or {paths[1]}; write the ending into the table.", "ID_AMBIGUOUS"
         )
     return paths[0] if paths else ""
-
-
-def _composed(name: str) -> str:
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _ids_of(paths: Sequence[str]) -> list[str]:
@@ -246,20 +248,6 @@ def _group_kind(column: str | None) -> str:
     if column is None:
         return "image"
     return "patient" if "patient" in column.lower() else "lesion"
-
-
-def _metadata(
-    cells: Table, columns: Iterable[str], ids: Sequence[str]
-) -> tuple[dict[str, NDArray[Any]], list[Finding]]:
-    found: dict[str, NDArray[Any]] = {}
-    findings: list[Finding] = []
-    for name in columns:
-        if name in cells.numbers:
-            found[name], odd = number_column(cells, name, ids, -math.inf, math.inf)
-            findings += odd
-        else:
-            found[name] = text_column(cells[name])
-    return found, findings
 
 
 def _extra(listing: Listing, used: set[str]) -> list[Finding]:

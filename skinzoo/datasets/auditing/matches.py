@@ -14,6 +14,7 @@ from skinzoo.datasets.auditing.measuring import Looks, identical_sets
 from skinzoo.datasets.auditing.near import IntArray, Near, find_near, similarities
 from skinzoo.datasets.auditing.patterns import MIN_CONTRAST
 from skinzoo.datasets.auditing.pool import Entry, Pool, Sets, components
+from skinzoo.datasets.duplicates import equal_sets
 from skinzoo.taxonomy import LabelSpace, compatible
 from skinzoo.types import IGNORE_INDEX
 
@@ -121,13 +122,6 @@ def find_matches(pool: Pool, looks: Looks, *, near: bool) -> Found:
     return Found(tuple(matches), picture, int((~untold).sum()), plain)
 
 
-def gathered(of: IntArray) -> Sets:
-    """The sets of two rows and more that have one number."""
-    order = np.argsort(of, kind="stable")
-    runs = np.split(order, np.flatnonzero(np.diff(of[order])) + 1)
-    return [run.tolist() for run in runs if len(run) > 1]
-
-
 def _match(pool: Pool, kind: Kind, members: Iterable[int], similarity: float = math.nan, turned: bool = False) -> Match:
     return Match(kind, tuple(pool.entry(i) for i in members), similarity, turned)
 
@@ -148,7 +142,7 @@ def _near_matches(pool: Pool, pairs: Near, untold: Any, exact: IntArray) -> list
     flipped = set(linked[turned].tolist())
     found = [
         _match(pool, "near", members, lowest[int(of[members[0]])], int(of[members[0]]) in flipped)
-        for members in gathered(of)
+        for members in equal_sets(of.tolist())
         if int(of[members[0]]) in lowest
     ]
     return sorted(found, key=lambda m: m.similarity)
@@ -179,7 +173,7 @@ def _contradictory(pool: Pool, picture: IntArray) -> Sets:
         return agreed[key]
 
     found = []
-    for members in gathered(picture):
+    for members in equal_sets(picture.tolist()):
         labels = {}
         for i in members:
             dataset, row = pool.place(i)

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from skinzoo.datasets.auditing.patterncache import PatternCache, Place
+from skinzoo.datasets.auditing.patterncache import PatternCache
 from skinzoo.datasets.auditing.patterns import SIDE, Pattern, PatternArray, pattern_of, pattern_of_file
-from skinzoo.datasets.auditing.pool import Pool, Sets, equal_sets
+from skinzoo.datasets.auditing.pool import Pool, Sets
 from skinzoo.datasets.base import SkinDataset
+from skinzoo.datasets.duplicates import equal_sets
 from skinzoo.datasets.filesource import FileSource
+from skinzoo.datasets.remembering import CachePlace
 from skinzoo.datasets.survey import check_workers, in_parallel, progress_bar
 from skinzoo.errors import DataError
 from skinzoo.files import sha256_of
@@ -44,7 +46,7 @@ class Looks:
         return cls(np.zeros((size, SIDE, SIDE), dtype=np.int8), np.full(size, np.nan, dtype=np.float32), [""] * size)
 
 
-def look(pool: Pool, *, workers: int | None = None, progress: bool = True, cache: Place = True) -> Looks:
+def look(pool: Pool, *, workers: int | None = None, progress: bool = True, cache: CachePlace = True) -> Looks:
     """Decode each picture, or find its pattern in the cache.
 
     Args:
@@ -88,7 +90,14 @@ def identical_sets(pool: Pool, looks: Looks) -> Sets:
 
 
 def _look_at_files(
-    dataset: SkinDataset, source: FileSource, start: int, looks: Looks, *, workers: int, progress: bool, cache: Place
+    dataset: SkinDataset,
+    source: FileSource,
+    start: int,
+    looks: Looks,
+    *,
+    workers: int,
+    progress: bool,
+    cache: CachePlace,
 ) -> None:
     r = dataset.records
     known = PatternCache(source.root, cache)

@@ -26,7 +26,6 @@ _PIXELS = 200
 _STYLE = """
 .verdict { display: flex; gap: 1rem; align-items: baseline; border-left: 6px solid var(--tone); margin-top: 1.25rem; }
 .verdict b { color: var(--tone); font-size: 1.25rem; white-space: nowrap; }
-.good { --tone: var(--good); } .warn { --tone: var(--warn); } .bad { --tone: var(--bad); }
 .about { color: var(--soft); margin: -.4rem 0 .8rem; }
 .matches { display: grid; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); gap: .75rem; }
 .match { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .8rem; min-width: 0; }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
 import zipfile
@@ -12,19 +11,14 @@ import numpy as np
 
 from skinzoo.callers import callers_level
 from skinzoo.datasets.auditing.patterns import SIDE, Pattern
+from skinzoo.datasets.remembering import CachePlace, cache_folder, name_of_root
 from skinzoo.files import atomic_path
 
 PATTERN_VERSION = 1
 """Raised whenever a file would get another pattern than before."""
 
-Place = bool | str | os.PathLike[str]
 State = tuple[int, int, int]
 _ROW = np.dtype([("state", "<i8", 3), ("contrast", "<f4"), ("values", "i1", (SIDE, SIDE))])
-
-
-def patterns_folder() -> Path:
-    """The folder of all patterns: `patterns` in `$SKINZOO_CACHE`, or in `~/.cache/skinzoo`; it may be deleted."""
-    return Path(os.environ.get("SKINZOO_CACHE") or "~/.cache/skinzoo").expanduser() / "patterns"
 
 
 class PatternCache:
@@ -34,17 +28,16 @@ class PatternCache:
 
     Args:
         root: The collection's folder.
-        place: True for `patterns_folder()`, another folder, or False for none.
+        place: True for `cache_folder("patterns")`, another folder, or False for none.
     """
 
-    def __init__(self, root: str | os.PathLike[str], place: Place = True) -> None:
+    def __init__(self, root: str | os.PathLike[str], place: CachePlace = True) -> None:
         self.path: Path | None = None
         self._known: dict[str, tuple[State, Pattern]] = {}
         self._fresh = False
         if place is not False:
-            folder = patterns_folder() if place is True else Path(place).expanduser()
-            name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:24]
-            self.path = folder / f"{name}-v{PATTERN_VERSION}.npz"
+            folder = cache_folder("patterns") if place is True else Path(place).expanduser()
+            self.path = folder / f"{name_of_root(root)}-v{PATTERN_VERSION}.npz"
             self._load(self.path)
 
     def find(self, image: str, path: Path) -> Pattern | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skinzoo.datasets.base import SkinDataset
-from skinzoo.datasets.duplicates import UnionFind
+from skinzoo.datasets.duplicates import UnionFind, equal_sets
 from skinzoo.datasets.ids import canonical_id
 from skinzoo.types import IGNORE_INDEX
 
@@ -92,15 +92,6 @@ class Pool:
     def group_sets(self) -> Sets:
         """Rows whose group ids mean one lesion or patient."""
         return equal_sets([key for d in self.datasets for key in _group_keys(d)])
-
-
-def equal_sets(keys: Sequence[str]) -> Sets:
-    """Positions of equal keys, for each key that stands more than once; an empty key equals no other."""
-    groups: dict[str, list[int]] = {}
-    for i, key in enumerate(keys):
-        if key:
-            groups.setdefault(key, []).append(i)
-    return [members for members in groups.values() if len(members) > 1]
 
 
 def components(size: int, *links: Iterable[Sequence[int]]) -> NDArray[np.int64]:

@@ -97,7 +97,12 @@ class Audit:
         return [m for m in self.findings if m.is_across and m.kind != "label"]
 
     def of(self, kind: Kind, *, across: bool | None = None) -> list[Match]:
-        """The matches of one kind; `across` picks those between datasets (True) or within one (False)."""
+        """The matches of one kind.
+
+        Args:
+            kind: One of `KINDS`.
+            across: True for those between datasets, False for those within one, None for both.
+        """
         return [m for m in self.findings if m.kind == kind and across in (None, m.is_across)]
 
     def counts(self) -> dict[str, int]:

@@ -10,13 +10,13 @@ import numpy as np
 from skinzoo.datasets.auditing.matches import Found, find_matches
 from skinzoo.datasets.auditing.measuring import Looks, look
 from skinzoo.datasets.auditing.near import MIN_SIMILARITY
-from skinzoo.datasets.auditing.patterncache import Place
 from skinzoo.datasets.auditing.pool import Pool
 from skinzoo.datasets.auditing.result import Audit, Overlap
 from skinzoo.datasets.auditing.shifts import Shift, find_shifts
 from skinzoo.datasets.base import SkinDataset
 from skinzoo.datasets.exposure import SAME_PICTURE, Exposure, leakage_meter
 from skinzoo.datasets.filesource import FileSource
+from skinzoo.datasets.remembering import CachePlace
 from skinzoo.datasets.survey import check_workers
 from skinzoo.errors import ConfigError
 
@@ -26,7 +26,7 @@ def audit(
     near: bool = True,
     workers: int | None = None,
     progress: bool = True,
-    cache: Place = True,
+    cache: CachePlace = True,
     **named_parts: SkinDataset,
 ) -> Audit:
     """Find what datasets, or the parts of a split, have in common, and what stands twice within one.

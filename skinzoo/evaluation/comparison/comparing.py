@@ -19,9 +19,9 @@ from skinzoo.evaluation.comparison.paired import (
     difference_interval,
 )
 from skinzoo.evaluation.comparison.result import Comparison, Difference, Score, is_significant
+from skinzoo.metrics.interval import UNDEFINED
 from skinzoo.metrics.multiplicity import Correction, adjusted_p_values
 from skinzoo.metrics.normal import check_level
-from skinzoo.metrics.percentiles import UNDEFINED
 from skinzoo.registry import did_you_mean
 
 DEFAULT_METRICS = (

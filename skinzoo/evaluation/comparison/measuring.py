@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skinzoo.errors import ConfigError, UnknownNameError
 from skinzoo.evaluation.comparison.paired import ModelFigures
 from skinzoo.evaluation.inference import Outcome
 from skinzoo.metrics import classification_metrics, segmentation_metrics
@@ -16,11 +17,13 @@ from skinzoo.metrics.bootstrap import bootstrap_classification, bootstrap_segmen
 from skinzoo.metrics.resampling import clusters
 from skinzoo.metrics.strata import classification_strata
 from skinzoo.models import SkinModel
+from skinzoo.registry import did_you_mean
 
 LEVEL = 0.95
 """Confidence level of the intervals."""
 
 BoolArray = NDArray[np.bool_]
+_FIRST = ("balanced_accuracy", "macro_auc", "malignant/sensitivity", "malignant/specificity", "dice")
 
 
 def measure(
@@ -102,10 +105,21 @@ def rows_of(outcome: Outcome, rows: BoolArray) -> Outcome:
     )
 
 
-def default_metrics(values: Mapping[str, float]) -> list[str]:
-    """The metrics to look at first, among those that were measured."""
-    first = ("balanced_accuracy", "macro_auc", "malignant/sensitivity", "malignant/specificity", "dice")
-    return [name for name in first if name in values]
+def choose_metrics(wanted: Sequence[str] | None, measured: Mapping[str, float]) -> tuple[str, ...]:
+    """The metrics that are asked for, each once; None for the first ones to look at, among those that were measured.
+
+    Raises:
+        ConfigError: It is no list of names, or an empty one.
+        UnknownNameError: One was not measured; the message lists close matches.
+    """
+    if wanted is None:
+        return tuple(name for name in _FIRST if name in measured)
+    if isinstance(wanted, str) or not len(wanted):
+        raise ConfigError(f"metrics must be a list of names, such as ['macro_auc'], got {wanted!r}.")
+    for name in wanted:
+        if name not in measured:
+            raise UnknownNameError(f"no metric {name!r} of this model on these images; {did_you_mean(name, measured)}")
+    return tuple(dict.fromkeys(wanted))
 
 
 def malignant_threshold(model: SkinModel) -> float:

@@ -9,19 +9,19 @@ from skinzoo.evaluation.comparison.result import (
     Comparison,
     Score,
     is_significant,
-    metric_title,
     p_text,
     signed_interval,
 )
+from skinzoo.evaluation.titles import short_title
 from skinzoo.plotting.saving import figure_bytes
 
 
 def render_comparison(comparison: Comparison) -> str:
     """The page as HTML; every text from the data is escaped."""
-    alt = f"{', '.join(map(metric_title, comparison.metrics))} of {', '.join(comparison.models)}"
+    alt = f"{', '.join(map(short_title, comparison.metrics))} of {', '.join(comparison.models)}"
     caption = f"Each model's figures with {comparison.level:.0%} intervals, the best model by the first metric on top."
     undefined = [
-        f"{model}: {metric_title(metric)}: {why}"
+        f"{model}: {short_title(metric)}: {why}"
         for model, reasons in (comparison.undefined or {}).items()
         for metric, why in reasons.items()
     ]
@@ -49,7 +49,7 @@ def _models(comparison: Comparison) -> str:
             score = comparison.scores[model].get(metric)
             cells.append("" if score is None else _score(score))
         rows.append(cells)
-    return html.table(["model", *map(metric_title, comparison.metrics)], rows, sortable=True)
+    return html.table(["model", *map(short_title, comparison.metrics)], rows, sortable=True)
 
 
 def _score(score: Score) -> str:
@@ -64,7 +64,7 @@ def _differences(comparison: Comparison) -> str:
         adjusted = html.value(d.adjusted, f"{p_text(d.adjusted)}{' *' if holds else ''}")
         rows.append(
             [
-                escape(metric_title(d.metric)),
+                escape(short_title(d.metric)),
                 escape(f"{d.model} - {d.other}"),
                 f"<b>{text}</b>" if holds else text,
                 html.value(d.p_value, p_text(d.p_value)),

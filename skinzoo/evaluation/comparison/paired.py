@@ -13,8 +13,9 @@ from skinzoo.evaluation.comparison.matching import Matched
 from skinzoo.metrics import Interval
 from skinzoo.metrics.bootstrap import Intervals
 from skinzoo.metrics.delong import delong_test
+from skinzoo.metrics.interval import UNDEFINED
 from skinzoo.metrics.mcnemar import mcnemar_test
-from skinzoo.metrics.percentiles import MIN_DEFINED, UNDEFINED, percentile_interval, tail_share
+from skinzoo.metrics.percentiles import MIN_DEFINED, percentile_interval, tail_share
 
 FloatArray = NDArray[np.float64]
 

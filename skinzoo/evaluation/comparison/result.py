@@ -11,20 +11,12 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from skinzoo.errors import ConfigError
-from skinzoo.evaluation.report import HEADLINES
+from skinzoo.evaluation.text import csv_cell
+from skinzoo.evaluation.titles import short_title
 from skinzoo.files import folder_for, write_csv, write_json, write_text
 from skinzoo.html import DISCLAIMER
 from skinzoo.metrics import Interval
 
-METRIC_TITLES = {
-    **HEADLINES,
-    "macro_auc": "macro AUC",
-    "dice": "Dice",
-    "iou": "IoU",
-    "malignant/auc": "AUC, malignant",
-    "malignant/sensitivity": "sensitivity, malignant",
-    "malignant/specificity": "specificity, malignant",
-}
 COLUMNS = (
     "kind", "model", "other", "metric", "value", "low", "high", "test", "p_value", "adjusted", "p_bootstrap",
 )  # fmt: skip
@@ -32,7 +24,12 @@ _BLOCK = 3  # metrics beside each other in plain text
 
 
 class Score(NamedTuple):
-    """A figure of one model with its interval; NaN where undefined."""
+    """A figure of one model.
+
+    Attributes:
+        value: NaN where undefined.
+        interval: Its confidence interval.
+    """
 
     value: float
     interval: Interval
@@ -95,6 +92,11 @@ class Comparison:
 
     def difference(self, model: str, other: str, metric: str) -> Difference:
         """What was found for a pair, as `model` less `other` in the order asked for.
+
+        Args:
+            model: One of the names in `models`.
+            other: Another one.
+            metric: One of the names in `metrics`.
 
         Raises:
             ConfigError: The pair was not compared by this metric.
@@ -170,7 +172,7 @@ class Comparison:
 
     def score_cells(self, metrics: Sequence[str]) -> list[list[str]]:
         """Header and rows of the models as text."""
-        rows = [["model", *map(metric_title, metrics)]]
+        rows = [["model", *map(short_title, metrics)]]
         rows += [[model, *(score_text(self.scores[model].get(name)) for name in metrics)] for model in self.models]
         return rows
 
@@ -181,7 +183,7 @@ class Comparison:
             star = " *" if is_significant(d, self.level) else ""
             value = difference_text(d)
             pair = f"{d.model} - {d.other}"
-            rows.append([metric_title(d.metric), pair, value, p_text(d.p_value), p_text(d.adjusted) + star, d.test])
+            rows.append([short_title(d.metric), pair, value, p_text(d.p_value), p_text(d.adjusted) + star, d.test])
         return rows
 
     def figure(self) -> Figure:
@@ -193,7 +195,7 @@ class Comparison:
                 model: {name: (score.value, *score.interval) for name, score in of.items()}
                 for model, of in self.scores.items()
             },
-            metric_titles={name: metric_title(name) for name in self.metrics},
+            metric_titles={name: short_title(name) for name in self.metrics},
             note=f"Lines: {self.level:.0%} intervals. That two of them overlap does not mean that the models are "
             "equal; the tests of the differences tell.",
         )
@@ -214,7 +216,7 @@ class Comparison:
         save_figure(self.figure(), folder / "comparison", ("png", "svg"))
         write_json(folder / "comparison.json", self.to_dict())
         write_text(folder / "comparison.md", self.markdown())
-        rows = ([_csv_cell(row[name]) for name in COLUMNS] for row in self.table())
+        rows = ([csv_cell(row[name]) for name in COLUMNS] for row in self.table())
         write_csv(folder / "comparison.csv", COLUMNS, rows)
         return write_text(folder / "comparison.html", render_comparison(self))
 
@@ -222,11 +224,6 @@ class Comparison:
 def is_significant(difference: Difference, level: float) -> bool:
     """Whether a difference holds after the correction."""
     return difference.adjusted <= 1 - level
-
-
-def metric_title(metric: str) -> str:
-    """Readable name of a metric; `"MEL/auc"` stays as it is, with its words apart."""
-    return METRIC_TITLES.get(metric, metric.replace("_", " ") if "/" not in metric else metric)
 
 
 def score_text(score: Score | None) -> str:
@@ -258,10 +255,6 @@ def p_text(p: float) -> str:
 def fact_text(value: Any) -> str:
     """A fact for a reader."""
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _csv_cell(value: Any) -> Any:
-    return None if isinstance(value, float) and value != value else value
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -10,12 +10,12 @@ from typing import Any
 import skinzoo
 from skinzoo.datasets import IntegrityWarning, LeakageWarning, SkinDataset
 from skinzoo.errors import ConfigError, EmptyLoaderError, LabelError, UnknownNameError
-from skinzoo.evaluation.batching import BatchSize, check_batch_size, fitting_batch_size
+from skinzoo.evaluation.batching import BatchSize, check_batch_size
 from skinzoo.evaluation.comparison.measuring import LEVEL, malignant_threshold
-from skinzoo.evaluation.engines import Engine, check_engine, forward_of
-from skinzoo.evaluation.external.figures import Comparison, Scored, benign_or_malignant, malignancy
+from skinzoo.evaluation.engines import Engine, check_engine
+from skinzoo.evaluation.external.figures import Scored, ScoredCollections, benign_or_malignant, malignancy
 from skinzoo.evaluation.external.report import CrossReport
-from skinzoo.evaluation.inference import Outcome, collect, evaluation_loader
+from skinzoo.evaluation.inference import Outcome, collect_dataset
 from skinzoo.evaluation.overlap import check_overlap
 from skinzoo.evaluation.recording import scoped_names
 from skinzoo.evaluation.report import Report
@@ -89,18 +89,18 @@ def evaluate_across(
             notes.append(f"{shared} of its images are in {entries[0].name} too: no external test of these")
         binary = benign_or_malignant(model.label_space, dataset, outcome)
         entries.append(Scored(name, dataset, alignment, outcome, report, binary, notes, seed + position))
-    tally = Comparison(entries, malignant_threshold(model), resamples)
+    scored = ScoredCollections(entries, malignant_threshold(model), resamples)
+    chosen = scored.choose_metrics(metrics)
     facts: dict[str, Any] = {"model": model.config.architecture}
     if model.label_space is not None:
         facts["classes"] = ", ".join(model.label_space)
-        if any(m.startswith("malignant/") for m in tally.names(metrics)):
+        if any(m.startswith("malignant/") for m in chosen):
             codes = ", ".join(c for c in model.label_space if c in model.label_space.malignant)
             facts["malignant"] = f"summed probability of {codes} at least {malignant_threshold(model):g}"
     facts["intervals"] = f"{LEVEL:.0%}, {resamples} resamples of whole lesions or patients"
     facts["skinzoo"] = skinzoo.__version__
-    chosen = tally.names(metrics)
     title = f"{model.config.architecture} on {len(named)} collection{'s' if len(named) > 1 else ''}"
-    return CrossReport(title, facts, chosen, [tally.score(k, chosen) for k in range(len(entries))])
+    return CrossReport(title, facts, chosen, [scored.score(k, chosen) for k in range(len(entries))])
 
 
 def _named(datasets: Mapping[str, SkinDataset] | Sequence[SkinDataset]) -> dict[str, SkinDataset]:
@@ -148,10 +148,7 @@ def _run(
             warnings.simplefilter("ignore", LeakageWarning)  # given by the check above
             report = evaluate(model, dataset, allow_overlap=allow_overlap, **settings)
         return report.outcome, report, notes
-    forward = forward_of(model, settings["engine"], len(dataset))
-    size = fitting_batch_size(model, settings["batch_size"], len(dataset), forward)
-    loader = evaluation_loader(model, dataset, batch_size=size, num_workers=settings["num_workers"])
-    return collect(model, loader, device=model.device, forward=forward), None, notes
+    return collect_dataset(model, dataset, **settings), None, notes
 
 
 def _disagreements(dataset: SkinDataset, alignment: Alignment | None) -> list[str]:

@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skinzoo.datasets import SkinDataset
-from skinzoo.errors import ConfigError, UnknownNameError
-from skinzoo.evaluation.comparison.measuring import LEVEL, default_metrics, measure, rows_of
+from skinzoo.evaluation.comparison.measuring import LEVEL, choose_metrics, measure, rows_of
 from skinzoo.evaluation.comparison.paired import ModelFigures, difference_interval
 from skinzoo.evaluation.external.report import CollectionScore, Drop, Labels, is_of_masks
 from skinzoo.evaluation.inference import Outcome
 from skinzoo.evaluation.report import Report
-from skinzoo.metrics import Interval
-from skinzoo.registry import did_you_mean
+from skinzoo.metrics.interval import UNDEFINED
 from skinzoo.taxonomy import DIAGNOSES, Alignment, LabelSpace, meaning
 from skinzoo.types import IGNORE_INDEX
 
@@ -26,7 +24,18 @@ _BINARY = ("benign", "cancer")  # not "malignant": its figures would have the ke
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A collection with what the model said of it; `binary` is the same as benign (0) or malignant (1)."""
+    """A collection with what the model said of it.
+
+    Attributes:
+        name: The collection, and its part in brackets.
+        dataset: In its own classes.
+        alignment: The rules to the model's classes; None where there are none.
+        outcome: What the model said, with labels in the model's classes.
+        report: The full report; None if no label or mask can be scored in the model's classes.
+        binary: The outcome as benign (0) or malignant (1), by the collection's own classes; None if nobody says.
+        notes: What a reader has to know.
+        seed: Of its resamples.
+    """
 
     name: str
     dataset: SkinDataset
@@ -43,25 +52,24 @@ class Scored:
         return set(self.outcome.labels[self.outcome.labels >= 0].tolist())
 
 
-class Comparison:
-    """Figures of several collections, and their differences from the first."""
+class ScoredCollections:
+    """Figures of several collections, and their differences from the first.
+
+    Args:
+        entries: The collections, the internal one first.
+        threshold: Summed probability of the malignant classes at or above which an image is called malignant.
+        resamples: Of the intervals.
+    """
 
     def __init__(self, entries: Sequence[Scored], threshold: float, resamples: int) -> None:
         self._entries = entries
         self._threshold, self._resamples = threshold, resamples
         self._figures = [self._measured(entry) for entry in entries]
 
-    def names(self, wanted: Sequence[str] | None) -> tuple[str, ...]:
-        """The metrics to report."""
+    def choose_metrics(self, wanted: Sequence[str] | None) -> tuple[str, ...]:
+        """The metrics to report; see `choose_metrics`."""
         known = {name: value for figures in self._figures for name, value in figures.values.items()}
-        if wanted is None:
-            return tuple(default_metrics(known))
-        if isinstance(wanted, str) or not len(wanted):
-            raise ConfigError(f"metrics must be a list of names, such as ['macro_auc'], got {wanted!r}.")
-        for name in wanted:
-            if name not in known:
-                raise UnknownNameError(f"no metric {name!r} of this model on these images; {did_you_mean(name, known)}")
-        return tuple(dict.fromkeys(wanted))
+        return choose_metrics(wanted, known)
 
     def score(self, position: int, metrics: Sequence[str]) -> CollectionScore:
         """The figures of one collection."""
@@ -73,7 +81,7 @@ class Comparison:
             labels=_labels(entry),
             masks=0 if entry.outcome.mask_counts is None else len(entry.outcome.mask_rows),
             values=values,
-            intervals={m: figures.intervals.get(m, Interval(_NAN, _NAN)) for m in metrics},
+            intervals={m: figures.intervals.get(m, UNDEFINED) for m in metrics},
             drops=self._drops(position, metrics) if position else {},
             undefined=missing,
             notes=tuple(entry.notes),
@@ -122,7 +130,7 @@ class Comparison:
 
 def _drop(first: ModelFigures, here: ModelFigures, metric: str, classes: tuple[str, ...]) -> Drop:
     a, b = first.values.get(metric, _NAN), here.values.get(metric, _NAN)
-    interval = Interval(_NAN, _NAN)
+    interval = UNDEFINED
     known = all(metric in f.intervals and f.intervals[metric].low == f.intervals[metric].low for f in (first, here))
     if known:  # a figure that is the same in every resample would pass for an exact one
         interval = difference_interval(
@@ -202,8 +210,6 @@ def _labels(entry: Scored) -> Labels:
 def _absent(metric: str) -> str:
     if is_of_masks(metric):
         return "no test images with a mask"
-    return (
-        "no test images that are known to be malignant or benign"
-        if metric.startswith("malignant/")
-        else ("no test images in the model's classes")
-    )
+    if metric.startswith("malignant/"):
+        return "no test images that are known to be malignant or benign"
+    return "no test images in the model's classes"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from skinzoo.errors import UnknownNameError
 from skinzoo.evaluation.report import Report
+from skinzoo.evaluation.text import csv_cell, markdown_row, number_text, span_text
 from skinzoo.files import folder_for, write_csv, write_json, write_text
 from skinzoo.html import DISCLAIMER
 from skinzoo.metrics import Interval
@@ -146,15 +147,17 @@ class CrossReport:
     def markdown(self) -> str:
         """The same in Markdown."""
         lines = [f"# {self.title}", "", *(f"- {name}: {value}" for name, value in self.facts.items()), ""]
-        lines += [_row(["collection", "images", *self.metrics]), _row(["---"] * (2 + len(self.metrics)))]
+        head = ["collection", "images", *self.metrics]
+        lines += [markdown_row(head), markdown_row(["---"] * len(head))]
         for c in self.collections:
-            lines.append(_row([c.name, str(c.labels.images), *(_figure(c, m) for m in self.metrics)]))
+            lines.append(markdown_row([c.name, str(c.labels.images), *(_figure(c, m) for m in self.metrics)]))
         if len(self.collections) > 1:
             lines += ["", f"## Drop from {self.first.name}", ""]
-            lines += [_row(["collection", *self.metrics]), _row(["---"] * (1 + len(self.metrics)))]
+            head = ["collection", *self.metrics]
+            lines += [markdown_row(head), markdown_row(["---"] * len(head))]
             for c in self.collections[1:]:
-                cells = [f"{_number(c.drops[m].drop)}{_span(c.drops[m].interval)}" for m in self.metrics]
-                lines.append(_row([c.name, *cells]))
+                cells = [f"{number_text(c.drops[m].drop)}{span_text(c.drops[m].interval)}" for m in self.metrics]
+                lines.append(markdown_row([c.name, *cells]))
         for c in self.collections:
             lines += ["", f"## {c.name}", "", *(f"- {line}" for line in account(c))]
         lines += ["", f"*{DISCLAIMER}*"]
@@ -216,7 +219,7 @@ class CrossReport:
                     c.name,
                     metric,
                     _counted(c, metric),
-                    *(None if v is None or v != v else v for v in cells + below),
+                    *map(csv_cell, cells + below),
                 ]
 
 
@@ -258,14 +261,14 @@ def is_of_masks(metric: str) -> bool:
 
 
 def _figure(score: CollectionScore, metric: str) -> str:
-    return f"{_number(score.values[metric])}{_span(score.intervals[metric])}"
+    return f"{number_text(score.values[metric])}{span_text(score.intervals[metric])}"
 
 
 def _drop_text(score: CollectionScore, metric: str, first: str) -> str:
     drop = score.drops.get(metric)
     if drop is None or drop.drop != drop.drop:
         return ""
-    return f"; drop from {first} {_number(drop.drop)}{_span(drop.interval)}"
+    return f"; drop from {first} {number_text(drop.drop)}{span_text(drop.interval)}"
 
 
 def _plain(score: CollectionScore) -> dict[str, Any]:
@@ -297,15 +300,3 @@ def _plain(score: CollectionScore) -> dict[str, Any]:
         "undefined": dict(score.undefined),
         "notes": list(score.notes),
     }
-
-
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def _number(value: float) -> str:
-    return "n/a" if value != value else f"{value:.3f}".replace("-0.000", "0.000")
-
-
-def _span(interval: Interval) -> str:
-    return "" if interval.low != interval.low else f" ({_number(interval.low)} to {_number(interval.high)})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skinzoo.errors import UnknownNameError
+from skinzoo.evaluation.text import csv_cell, markdown_row, number_text, span_text
 from skinzoo.files import folder_for, write_csv, write_json, write_text
 from skinzoo.html import DISCLAIMER
 from skinzoo.metrics import Interval
@@ -95,6 +96,10 @@ class RobustnessReport:
     def cell(self, corruption: str, strength: int) -> RobustnessCell:
         """The figures under one corruption at one strength.
 
+        Args:
+            corruption: Its name.
+            strength: One of `strengths`.
+
         Raises:
             UnknownNameError: The corruption was not applied at this strength.
         """
@@ -123,15 +128,16 @@ class RobustnessReport:
         lines = [self.title, "=" * len(self.title)]
         lines += [f"{name:<{width}}  {value}" for name, value in self.facts.items()]
         for metric in self.metrics:
-            lines += ["", f"{metric}: {_number(self.clean[metric])} clean{_span(self.clean_intervals[metric])}"]
+            lines += ["", f"{metric}: {number_text(self.clean[metric])} clean{span_text(self.clean_intervals[metric])}"]
             first = max(len(line.corruption) for line in self.lines)
             strengths = "".join(f"{s:>8}" for s in self.strengths)
             lines.append(f"{'':<{first}}{strengths}{'mean':>8}{'kept':>8}    drop (95 % interval)")
             for line, row in zip(self._with_mean(), [*self.table(metric), None], strict=True):
-                cells = " " * len(strengths) if row is None else "".join(f"{_number(v):>8}" for v in row)
-                drop = f"{_number(line.drops[metric])}{_span(line.intervals[metric])}"
+                cells = " " * len(strengths) if row is None else "".join(f"{number_text(v):>8}" for v in row)
+                drop = f"{number_text(line.drops[metric])}{span_text(line.intervals[metric])}"
                 kept = _percent(line.relative[metric])
-                lines.append(f"{line.corruption:<{first}}{cells}{_number(line.values[metric]):>8}{kept:>8}    {drop}")
+                mean = number_text(line.values[metric])
+                lines.append(f"{line.corruption:<{first}}{cells}{mean:>8}{kept:>8}    {drop}")
         if self.undefined:
             lines += ["", "undefined:", *(f"  {name}: {reason}" for name, reason in self.undefined.items())]
         return "\n".join(lines) + "\n"
@@ -143,14 +149,14 @@ class RobustnessReport:
         """The same tables in Markdown."""
         lines = [f"# {self.title}", "", *(f"- {name}: {value}" for name, value in self.facts.items())]
         for metric in self.metrics:
-            clean = f"Clean: {_number(self.clean[metric])}{_span(self.clean_intervals[metric])}."
+            clean = f"Clean: {number_text(self.clean[metric])}{span_text(self.clean_intervals[metric])}."
             head = ["corruption", *map(str, self.strengths), "mean", "kept", "drop (95 % interval)"]
-            lines += ["", f"## {metric}", "", clean, "", _row(head), _row(["---"] * len(head))]
+            lines += ["", f"## {metric}", "", clean, "", markdown_row(head), markdown_row(["---"] * len(head))]
             for line, row in zip(self._with_mean(), [*self.table(metric), None], strict=True):
-                cells = [""] * len(self.strengths) if row is None else [_number(v) for v in row]
-                drop = f"{_number(line.drops[metric])}{_span(line.intervals[metric])}"
+                cells = [""] * len(self.strengths) if row is None else [number_text(v) for v in row]
+                drop = f"{number_text(line.drops[metric])}{span_text(line.intervals[metric])}"
                 kept = _percent(line.relative[metric])
-                lines.append(_row([line.corruption, *cells, _number(line.values[metric]), kept, drop]))
+                lines.append(markdown_row([line.corruption, *cells, number_text(line.values[metric]), kept, drop]))
         if self.undefined:
             lines += ["", "Undefined:", "", *(f"- {name}: {reason}" for name, reason in self.undefined.items())]
         lines += ["", f"*{DISCLAIMER}*"]
@@ -249,31 +255,15 @@ class RobustnessReport:
     def _csv_rows(self) -> Iterator[list[object]]:
         for metric in self.metrics:
             clean = self.clean[metric]
-            yield ["clean", 0, metric, _cell(clean), None, None, None, None]
+            yield ["clean", 0, metric, csv_cell(clean), None, None, None, None]
             for cell in self.cells:
                 relative = cell.values[metric] / clean if clean else float("nan")
                 numbers = [cell.values[metric], cell.drops[metric], *cell.intervals[metric], relative]
-                yield [cell.corruption, cell.strength, metric, *map(_cell, numbers)]
+                yield [cell.corruption, cell.strength, metric, *map(csv_cell, numbers)]
             for line in self._with_mean():
                 numbers = [line.values[metric], line.drops[metric], *line.intervals[metric], line.relative[metric]]
-                yield [line.corruption, "mean", metric, *map(_cell, numbers)]
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _cell(value: float) -> float | None:
-    return None if value != value else value
-
-
-def _number(value: float) -> str:
-    return "n/a" if value != value else f"{value:.3f}".replace("-0.000", "0.000")
+                yield [line.corruption, "mean", metric, *map(csv_cell, numbers)]
 
 
 def _percent(value: float) -> str:
     return "n/a" if value != value else f"{100 * value:.1f} %"
-
-
-def _span(interval: Interval) -> str:
-    return "" if interval.low != interval.low else f" ({_number(interval.low)} to {_number(interval.high)})"

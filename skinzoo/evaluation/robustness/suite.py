@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 import skinzoo
 from skinzoo.datasets import SkinDataset
-from skinzoo.errors import ConfigError, EmptyLoaderError, UnknownNameError
+from skinzoo.errors import ConfigError, EmptyLoaderError
 from skinzoo.evaluation.batching import BatchSize, check_batch_size, fitting_batch_size
-from skinzoo.evaluation.comparison.measuring import LEVEL, default_metrics, malignant_threshold, measure
+from skinzoo.evaluation.comparison.measuring import LEVEL, choose_metrics, malignant_threshold, measure
 from skinzoo.evaluation.comparison.paired import FloatArray, ModelFigures, difference_interval
 from skinzoo.evaluation.engines import Engine, check_engine, forward_of
 from skinzoo.evaluation.inference import collect, evaluation_loader
@@ -23,9 +23,9 @@ from skinzoo.evaluation.robustness.pixelstore import stored
 from skinzoo.evaluation.robustness.report import MEAN, RobustnessCell, RobustnessLine, RobustnessReport
 from skinzoo.evaluation.scoring import check_dataset
 from skinzoo.metrics import Interval
+from skinzoo.metrics.interval import UNDEFINED
 from skinzoo.metrics.resampling import require_draws
 from skinzoo.models import SkinModel
-from skinzoo.registry import did_you_mean
 from skinzoo.transforms.corruptions import CORRUPTIONS, STRENGTHS, check_strength, list_corruptions
 
 WORKING_SIZE = 512
@@ -133,7 +133,7 @@ class _Tally:
     """Figures, and what is needed for their intervals, as the passes are made."""
 
     def __init__(self, clean: ModelFigures, metrics: Sequence[str] | None) -> None:
-        self.metrics = _metrics(metrics, clean.values)
+        self.metrics = choose_metrics(metrics, clean.values)
         self._clean = clean
         self._cells: list[RobustnessCell] = []
         self._drops: dict[tuple[str, int], dict[str, FloatArray]] = {}
@@ -198,7 +198,7 @@ def _interval(drops: FloatArray, strata: tuple[int, ...]) -> Interval:
     """The interval of a drop; undefined where every resample gives the same, which says nothing of other lesions."""
     defined = drops[~np.isnan(drops)]
     if not len(defined) or defined.max() - defined.min() <= _SAME:
-        return Interval(float("nan"), float("nan"))
+        return UNDEFINED
     return difference_interval(drops, level=LEVEL, strata=strata)
 
 
@@ -221,17 +221,6 @@ def _strengths(strengths: Sequence[int]) -> list[int]:
     if len(set(strengths)) < len(strengths):
         raise ConfigError(f"strengths must be different ones, got {list(strengths)}.")
     return sorted(int(s) for s in strengths)
-
-
-def _metrics(wanted: Sequence[str] | None, values: Mapping[str, float]) -> tuple[str, ...]:
-    if wanted is None:
-        return tuple(default_metrics(values))
-    if isinstance(wanted, str) or not len(wanted):
-        raise ConfigError(f"metrics must be a list of names, such as ['macro_auc'], got {wanted!r}.")
-    for name in wanted:
-        if name not in values:
-            raise UnknownNameError(f"no metric {name!r} of this model on these images; {did_you_mean(name, values)}")
-    return tuple(dict.fromkeys(wanted))
 
 
 def _drawn(dataset: SkinDataset, max_images: int | None, seed: int) -> SkinDataset:

@@ -112,7 +112,11 @@ class PredictionTable:
 
 
 def number(cell: str) -> float:
-    """A number; Python alone would read 5_5 as 55, pass over blanks, and take the digits of any script."""
+    """A number; Python alone would read 5_5 as 55, pass over blanks, and take the digits of any script.
+
+    Raises:
+        ValueError: It is none.
+    """
     if "_" in cell or cell != cell.strip() or not cell.isascii():
         raise ValueError(cell)
     return float(cell)
@@ -137,7 +141,11 @@ def metadata_column(table: PredictionTable, column: str, kind: str) -> NDArray[A
 
 
 def integer(cell: str) -> int:
-    """A whole number that int64 can hold."""
+    """A whole number that int64 can hold.
+
+    Raises:
+        ValueError: It is none.
+    """
     number(cell)
     value = int(cell)
     if not -(2**63) <= value < 2**63:

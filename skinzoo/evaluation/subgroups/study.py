@@ -68,7 +68,14 @@ class PartFigures:
 
 @dataclass(eq=False)
 class Part:
-    """Some of the images, boolean (N,), with their figures as measured and as resampled."""
+    """Some of the images, with their figures.
+
+    Attributes:
+        rows: Which images, boolean (N,).
+        figures: Computes the figures.
+        values: The figures as measured.
+        drawn: The figures as resampled; filled by `Study.draw`.
+    """
 
     rows: BoolArray
     figures: PartFigures

@@ -1,70 +1,14 @@
-"""Builds the tables of the documentation from the code.
-
-`{{ models }}` on a page becomes a table of a registry, `{{ about skinzoo.metrics.ranking }}` what a module says of
-itself, `{{ help predict }}` what `skinzoo predict --help` says.
-"""
+"""What the pages say of collections, from what each declares."""
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
-from importlib import import_module
+from collections.abc import Mapping
+
+from markdown_table import code_list, prose, table
 
 import skinzoo
-from skinzoo.cli.parsing import parser_of
 from skinzoo.datasets import DATASETS, DatasetInfo
 from skinzoo.datasets.catalogue import DatasetEntry
-from skinzoo.datasets.integrity import CODES
-from skinzoo.losses import LOSSES
-from skinzoo.taxonomy import DIAGNOSES, LABEL_SPACES
-from skinzoo.transforms import AUGMENTATIONS
-
-
-def on_page_markdown(markdown: str, **_: object) -> str:
-    """Replace every placeholder by its table (called by MkDocs)."""
-    for name, build in TABLES.items():
-        placeholder = f"{{{{ {name} }}}}"
-        if placeholder in markdown:
-            markdown = markdown.replace(placeholder, build())
-    markdown = re.sub(r"{{ help (\w+) }}", lambda found: command_help(found[1]), markdown)
-    return re.sub(r"{{ about ([\w.]+) }}", lambda found: about(found[1]), markdown)
-
-
-def command_help(name: str) -> str:
-    """What `skinzoo <name> --help` says."""
-    return f"```text\n{parser_of(name).format_help().strip()}\n```"
-
-
-def about(module: str) -> str:
-    """A module's docstring, which is Markdown, without its first line."""
-    return (inspect.getdoc(import_module(module)) or "").partition("\n\n")[2]
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A Markdown table."""
-    head = list(head)
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
-def prose(text: str) -> str:
-    """Text with its angle brackets escaped, except in code."""
-    pieces = re.split(r"(`[^`]*`)", text)
-    return "".join(p if p.startswith("`") else p.replace("<", "&lt;").replace("|", "\\|") for p in pieces)
-
-
-def code_list(names: Iterable[str]) -> str:
-    """Names as code, separated by commas."""
-    return ", ".join(f"`{name}`" for name in names)
-
-
-def models() -> str:
-    """Every model of the zoo."""
-    rows = []
-    for name in skinzoo.list_models():
-        entry = skinzoo.model_info(name)
-        task = entry.task or "that of its members"
-        rows.append([f"`{name}`", task, entry.summary, ", ".join(f"`{o}`" for o in entry.options)])
-    return table(["name", "task", "what it is", "its options"], rows)
 
 
 def collections() -> str:
@@ -102,9 +46,9 @@ def collection_details() -> str:
 def section(entry: DatasetEntry) -> str:
     """What is declared about a collection, and what its function and its module say."""
     info = entry.info
-    about, options = split_docstring(inspect.getdoc(entry.open) or "")
+    told, options = split_docstring(inspect.getdoc(entry.open) or "")
     remarks = (inspect.getdoc(inspect.getmodule(entry.open)) or "").split("\n\n")[1:]
-    blocks = [f"### {info.name} {{ #{info.name} }}", f"**{info.title}.**", *map(prose, [*about[1:], *remarks])]
+    blocks = [f"### {info.name} {{ #{info.name} }}", f"**{info.title}.**", *map(prose, [*told[1:], *remarks])]
     if options := {name: text for name, text in options.items() if name not in ("root", "checks")}:
         blocks.append("Options:\n\n" + "\n".join(f"- `{name}`: {prose(text)}" for name, text in options.items()))
     if info.tree:
@@ -190,60 +134,3 @@ def how_to_get(info: DatasetInfo) -> str:
 def downloadable() -> str:
     """Collections of which files may be fetched."""
     return code_list(name for name in skinzoo.list_datasets() if skinzoo.dataset_info(name).downloads)
-
-
-def codes() -> str:
-    """Every code of an integrity report."""
-    rows = [[f"`{name}`", code.severity, prose(code.hint)] for name, code in CODES.items()]
-    return table(["code", "severity", "what to do, or what was done"], rows)
-
-
-def label_spaces() -> str:
-    """Every label space."""
-    rows = []
-    for entry in LABEL_SPACES:
-        space = entry.obj
-        listed = ", ".join(f"**{c}**" if c in space.malignant else c for c in space)
-        rows.append([f"`{space.name}`", len(space), listed])
-    return table(["name", "", "classes, malignant ones in bold"], rows)
-
-
-def diagnoses() -> str:
-    """Every elementary diagnosis."""
-    return table(["diagnosis", "kind", "what belongs to it"], [[n, d.kind, d.note] for n, d in DIAGNOSES.items()])
-
-
-def losses() -> str:
-    """Every loss."""
-    rows = [[f"`{e.name}`", e.facets["task"], (e.obj.__doc__ or "").splitlines()[0]] for e in LOSSES]
-    return table(["name", "of", "what it is"], rows)
-
-
-def augmentations() -> str:
-    """Every augmentation preset."""
-    return table(
-        ["name", "what it does"], [[f"`{e.name}`", (e.obj.__doc__ or "").splitlines()[0]] for e in AUGMENTATIONS]
-    )
-
-
-def recipes() -> str:
-    """Every recipe."""
-    found = [skinzoo.get_recipe(name) for name in skinzoo.list_recipes()]
-    return table(
-        ["name", "collection", "model", "what it does"],
-        [[f"`{r.name}`", f"`{r.dataset}`", f"`{r.model}`", r.summary] for r in found],
-    )
-
-
-TABLES = {
-    "models": models,
-    "collections": collections,
-    "collection_details": collection_details,
-    "downloadable": downloadable,
-    "codes": codes,
-    "label_spaces": label_spaces,
-    "diagnoses": diagnoses,
-    "losses": losses,
-    "augmentations": augmentations,
-    "recipes": recipes,
-}

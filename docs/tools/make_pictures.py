@@ -1,4 +1,7 @@
-"""Draws the pictures of these pages from the synthetic collection: `python docs/make_pictures.py <saved model>`."""
+"""Draws the pictures of these pages from the synthetic collection.
+
+`python docs/tools/make_pictures.py <saved model>`
+"""
 
 import sys
 from pathlib import Path
@@ -8,7 +11,7 @@ from PIL import Image
 import skinzoo
 from skinzoo.transforms import denormalise
 
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parents[1] / "assets"
 SIDE, GAP = 116, 5
 
 

@@ -1,4 +1,4 @@
-"""Makes `examples/quickstart.ipynb` from `examples/quickstart.py`: `python docs/make_notebook.py`.
+"""Makes `examples/quickstart.ipynb` from `examples/quickstart.py`: `python docs/tools/make_notebook.py`.
 
 The script is in the percent format: `# %%` begins a cell of code, `# %% [markdown]` one of text, and a comment that
 begins with `# %` or `# !` in a cell of code is a command of the notebook's own.
@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 _MARK = re.compile(r"^# %%(?P<text> \[markdown\])?$", re.MULTILINE)
 
 
