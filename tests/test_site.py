@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from browser import WHY_NOT, Browser, find_browser
@@ -26,6 +27,14 @@ pytestmark = [
 ]
 
 
+class Visit(NamedTuple):
+    wrong: list[str]
+    problems: list[str]
+    requests: list[str]
+    places: dict[str, set[str]]
+    links: set[tuple[str, str]]
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
@@ -44,43 +53,41 @@ def site(tmp_path_factory):
         server.shutdown()
 
 
-def pages_of(folder):
-    return sorted(p.parent.relative_to(folder).as_posix() for p in folder.rglob("index.html"))
-
-
-def test_every_page_in_a_browser(site, tmp_path):
-    """No complaint, no request to another host, every picture there, nothing wider than the window."""
+@pytest.fixture(scope="module")
+def visit(site, tmp_path_factory):
+    """Every page, opened on each width: what was wrong there, and the places and links on it."""
     folder, address = site
-    pages = pages_of(folder)
-    assert len(pages) > 40
-    wrong = []
-    with Browser(find_browser(), tmp_path / "profile") as browser:
+    names = sorted(p.parent.relative_to(folder).as_posix() for p in folder.rglob("index.html"))
+    pages = [f"{address}/{name}/".replace("/./", "/") for name in names]
+    wrong, places, links = [], {}, set()
+    with Browser(find_browser(), tmp_path_factory.mktemp("profile")) as browser:
         for width in WIDTHS.values():
             browser.resize(width, 900)
             for page in pages:
-                browser.open(f"{address}/{page}/".replace("/./", "/"))
+                browser.open(page)
                 wrong += [f"{page}: picture {name}" for name in browser.run(BROKEN)]
                 wrong += filter(None, [browser.run(WIDE)])
-    assert not wrong
-    assert not browser.problems
-    assert [url for url in browser.requests if not url.startswith(address)] == []
+                places[page] = set(browser.run("[...document.querySelectorAll('[id]')].map(e => e.id)"))
+                links |= {(page, link) for link in browser.run(LINKS) if link.startswith(address)}
+    return Visit(wrong, browser.problems, browser.requests, places, links)
 
 
-def test_every_link_inside_leads_somewhere(site, tmp_path):
+def test_every_page_opens_as_it_should(site, visit):
+    """No complaint, no request to another host, every picture there, nothing wider than the window."""
+    assert len(visit.places) > 40
+    assert visit.wrong == []
+    assert visit.problems == []
+    assert [url for url in visit.requests if not url.startswith(site[1])] == []
+
+
+def test_every_link_inside_leads_somewhere(site, visit):
     """Also those that the tables and the reference make, and to the right place on the page."""
     folder, address = site
-    with Browser(find_browser(), tmp_path / "profile") as browser:
-        places, links = {}, set()
-        for page in pages_of(folder):
-            url = f"{address}/{page}/".replace("/./", "/")
-            browser.open(url)
-            places[url] = set(browser.run("[...document.querySelectorAll('[id]')].map(e => e.id)"))
-            links |= {(url, link) for link in browser.run(LINKS) if link.startswith(address)}
     dead = []
-    for page, link in sorted(links):
+    for page, link in sorted(visit.links):
         target, _, anchor = link.partition("#")
-        if target in places:
-            if anchor and anchor not in places[target] | {"__tabbed_1_1"}:
+        if target in visit.places:
+            if anchor and anchor not in visit.places[target]:
                 dead.append((page, link))
         elif not (folder / target.removeprefix(address).lstrip("/")).is_file():
             dead.append((page, link))
