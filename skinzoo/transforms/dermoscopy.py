@@ -1,4 +1,4 @@
-"""Augmentations that imitate what differs between dermoscopy pictures: hairs, the tint of the light, dark corners.
+"""Augmentations that imitate what differs between dermoscopy pictures: hairs and dark corners.
 
 They change the image only. Importing this module imports albumentations.
 """
@@ -50,29 +50,6 @@ class AddHair(ImageOnlyTransform):  # type: ignore[misc]
         top = np.empty_like(img)
         top.reshape(len(img), -1)[:] = np.tile(np.rint(np.multiply(255, colour)), img.shape[1])
         return np.asarray(cv2.blendLinear(img, top, 1 - opacity, opacity))
-
-
-class ColourCast(ImageOnlyTransform):  # type: ignore[misc]
-    """Multiply each channel by its own factor, as another light source or white balance would.
-
-    Args:
-        strength: Standard deviation of the factors around 1.
-        p: Probability of being applied.
-    """
-
-    def __init__(self, strength: float = 0.06, p: float = 0.5) -> None:
-        super().__init__(p=p)
-        self.strength = strength
-
-    def get_params(self) -> dict[str, Any]:
-        """Draw the factors."""
-        return {"factors": np.exp(self.random_generator.normal(0, self.strength, 3)).astype(np.float32)}
-
-    def apply(self, img: NDArray[Any], *, factors: NDArray[np.float32], **params: Any) -> NDArray[Any]:  # noqa: ARG002
-        """The picture (H, W, 3) in the other light."""
-        if img.dtype == np.uint8:
-            return to_bytes(img * factors)
-        return np.clip(img * factors, 0, 1).astype(np.float32)
 
 
 class Vignette(ImageOnlyTransform):  # type: ignore[misc]

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from skinzoo.drawing import to_bytes
 from skinzoo.transforms.backend import load_albumentations
 from skinzoo.transforms.motion import Motion
 
@@ -19,10 +20,33 @@ import albucore  # noqa: E402
 import albumentations.augmentations.geometric.functional as fgeometric  # noqa: E402
 import albumentations.augmentations.pixel.functional as fpixel  # noqa: E402
 
-from skinzoo.transforms.dermoscopy import AddHair, ColourCast, Vignette  # noqa: E402
+from skinzoo.transforms.dermoscopy import AddHair, Vignette  # noqa: E402
 
 BORDER = {"border_mode": cv2.BORDER_REFLECT_101, "mask_interpolation": cv2.INTER_NEAREST}
 SIDE = (0.05, 0.15)
+
+
+class ColourCast(A.ImageOnlyTransform):
+    """Multiply each channel by its own factor, as another light source or white balance would.
+
+    Args:
+        strength: Standard deviation of the factors around 1.
+        p: Probability of being applied.
+    """
+
+    def __init__(self, strength: float = 0.06, p: float = 0.5) -> None:
+        super().__init__(p=p)
+        self.strength = strength
+
+    def get_params(self) -> dict[str, Any]:
+        """Draw the factors."""
+        return {"factors": np.exp(self.random_generator.normal(0, self.strength, 3)).astype(np.float32)}
+
+    def apply(self, img: NDArray[Any], *, factors: NDArray[np.float32], **params: Any) -> NDArray[Any]:
+        """The picture (H, W, 3) in the other light."""
+        if img.dtype == np.uint8:
+            return to_bytes(img * factors)
+        return np.clip(img * factors, 0, 1).astype(np.float32)
 
 
 def flips() -> list[Any]:

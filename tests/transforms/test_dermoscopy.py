@@ -2,9 +2,10 @@ import random
 
 import numpy as np
 import pytest
+from plain_augmentation import ColourCast
 
 from skinzoo.drawing import apply_vignette, draw_hairs
-from skinzoo.transforms.dermoscopy import AddHair, ColourCast, Vignette
+from skinzoo.transforms.dermoscopy import AddHair, Vignette
 
 STEPS = {"hair": AddHair(p=1), "cast": ColourCast(p=1), "vignette": Vignette(p=1)}
 
