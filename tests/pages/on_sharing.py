@@ -93,7 +93,7 @@ def demo(stage: Stage) -> Iterator[None]:
     yield
     assert "is the most probable class" in stage.printed()
     names["page"].launch.assert_called_once_with(prevent_thread_lock=True)
-    assert "Trained on drawn lesions." in str(gradio.Markdown.call_args_list)
+    assert "Trained on HAM10000." in str(gradio.Markdown.call_args_list)
 
 
 @page("docs/guides/offline.md")
