@@ -70,12 +70,14 @@ def parse_arguments() -> argparse.Namespace:
     option("architecture", help="with class, mask or both (default: the recipe's; small for drawn pictures)")
     option("decoder", help="of a U-Net (default: the recipe's, else light)")
     option("backbone_weights", help="'imagenet', 'none' or a file (default: the recipe's)")
+    option("start", help="trained weights to go on from: a name or a folder, whose decoder and backbone they bring")
     option("image_size", type=int, help="pixels (default: the recipe's, else 128)")
     option("num_images", type=int, default=1050, help="of the drawn pictures (default 1050)")
     option("recipe", choices=skinzoo.list_recipes(), help="settings to start from (default: by collection)")
     option("epochs", type=int, help="passes over the training images (default 8 for drawn pictures, else the recipe's)")
     option("batch_size", type=int)
     option("learning_rate", type=float)
+    option("mixing", choices=skinzoo.training.list_mixings(), help="mixes each batch (default: the recipe's)")
     option("cache", help="folder for the training pictures, decoded to --cache_size (default: decode every time)")
     option("cache_size", type=int, default=160, help="pixels (default 160)")
     option("num_workers", type=int, default=0, help="processes that load data")
@@ -115,11 +117,14 @@ def make_recipe(args: argparse.Namespace) -> skinzoo.Recipe:
     }
     if "decoder" in skinzoo.model_info(architecture).options:
         options["decoder"] = args.decoder or before.get("decoder", "light")
+    if args.start:
+        options = {"weights": args.start, "image_size": options["image_size"]}
     size = max(options["image_size"], 32)
     return dataclasses.replace(
         recipe,
         model=architecture,
         model_options=options,
+        mixing=args.mixing or recipe.mixing,
         dataset=args.data,
         dataset_options={"num_images": args.num_images, "size": size} if drawn else {},
         train=dataclasses.replace(
@@ -155,7 +160,8 @@ def train_model(
         class_weights=weights,
         label_smoothing=recipe.label_smoothing,
     )
-    history = skinzoo.Trainer(model, recipe.train, loss=loss).fit(train, val)
+    mixing = skinzoo.training.create_mixing(recipe.mixing) if recipe.mixing else None
+    history = skinzoo.Trainer(model, recipe.train, loss=loss, mixing=mixing).fit(train, val)
     batch_size = recipe.train.batch_size
     try:
         skinzoo.calibrate(model, val, batch_size=batch_size)
@@ -172,7 +178,8 @@ def describe(
 ) -> dict[str, Any]:
     """How the weights came about, as the record keeps it."""
     config, schedule, last = recipe.train, recipe.train.schedule, history.rows[-1]
-    start = recipe.model_options["backbone_weights"]
+    options = recipe.model_options
+    start = f"weights: {args.start}" if args.start else f"backbone weights: {options['backbone_weights']}"
     random = "random weights" + (f" (seed {args.weights_seed})" if args.weights_seed is not None else "")
     parts = [recipe.classification_loss] if model.task.has_labels else []
     parts += [recipe.segmentation_loss] if model.task.has_masks else []
@@ -180,13 +187,13 @@ def describe(
     smoothing = f", label smoothing {recipe.label_smoothing:g}" if recipe.label_smoothing else ""
     device = f"one {model.device.type} device" if model.device.type != "cpu" else f"{os.cpu_count()} CPU cores"
     return {
-        "start": random if start is None else f"backbone weights: {start}",
+        "start": start if args.start or options["backbone_weights"] else random,
         "optimizer": config.optimizer,
         "learning_rate": config.lr,
         "schedule": f"{schedule.kind}, warm-up over {schedule.warmup:.0%}",
         "epochs": last["epoch"],
         "batch_size": config.batch_size,
-        "augmentation": config.augmentation,
+        "augmentation": config.augmentation + (f" + {recipe.mixing}" if recipe.mixing else ""),
         "loss": " + ".join(parts) + weights + smoothing,
         "selection": f"{config.monitor}, epoch {history.best['epoch']:g}" if history.best else "the last step",
         "seed": config.seed,

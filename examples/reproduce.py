@@ -6,7 +6,7 @@ same command is given again.
     python examples/reproduce.py --smoke
     python examples/reproduce.py --table ham-classification --list
     python examples/reproduce.py --table ham-segmentation --docs docs/assets/results
-    python examples/reproduce.py --table isic9 --runs removed-resnet50_scratch-seed42
+    python examples/reproduce.py --table isic9 --runs removed-resnet18_scratch-seed42
 """
 
 import argparse

@@ -45,6 +45,7 @@ def parse_arguments() -> argparse.Namespace:
     option("batch_size", type=int)
     option("learning_rate", type=float)
     option("augmentation", choices=skinzoo.list_augmentations())
+    option("mixing", choices=skinzoo.training.list_mixings(), help="mixes the pictures of a batch")
     option("num_workers", type=int, help="processes that load data")
     option("device", help="'auto', 'cpu', 'cuda' ...")
     option("seed", type=int, help="of split, weights, order and augmentation (default 42)")
@@ -93,6 +94,7 @@ def adapted_recipe(args: argparse.Namespace) -> skinzoo.Recipe:
         train=train,
         model=args.model or recipe.model,
         model_options=model_options,
+        mixing=args.mixing or recipe.mixing,
         metadata=args.metadata or (recipe.metadata if args.model in (None, recipe.model) else ()),
         dataset=args.dataset or recipe.dataset,
         dataset_options=recipe.dataset_options if args.dataset in (None, recipe.dataset) else {},
@@ -186,7 +188,9 @@ def main() -> None:
     )
 
     run_file = RunFile(folder, args.data_dir, recipe, {"train": train, "val": val, "test": test})
-    trainer = skinzoo.Trainer(model, recipe.train, loss=make_loss(recipe, model, train), callbacks=[run_file])
+    mixing = skinzoo.training.create_mixing(recipe.mixing) if recipe.mixing else None
+    loss = make_loss(recipe, model, train)
+    trainer = skinzoo.Trainer(model, recipe.train, loss=loss, mixing=mixing, callbacks=[run_file])
     history = trainer.fit(train, val)
 
     tune(model, val, recipe.train.batch_size)

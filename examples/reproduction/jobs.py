@@ -136,7 +136,7 @@ def isic9(budget: Budget, seeds: Sequence[int]) -> list[Job]:
 
 
 def transfer(budget: Budget, seeds: Sequence[int]) -> list[Job]:
-    """The ResNet-50 runs on the nine classes without contradictions: three ways to start; and the pre-training."""
+    """The ResNet runs on the nine classes without contradictions: three ways to start; and the pre-training."""
     jobs = isic9(budget, seeds)
     return [j for j in jobs if j.recipe.model != "simple_cnn" and j.protocol != "contradictions kept"]
 

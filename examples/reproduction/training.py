@@ -43,9 +43,9 @@ def read_row(job: Job, out: Path) -> dict[str, Any] | None:
         return None
     row: dict[str, Any] = json.loads(path.read_text("utf-8"))
     now, before = settings_of(job), row["recipe"]
-    if before != now:
-        changed = [name for name in now if now[name] != before.get(name)]
-        changed += [f"train.{name}" for name in now["train"] if now["train"][name] != before["train"].get(name)]
+    changed = [name for name in now if name != "train" and now[name] != before.get(name)]
+    changed += [f"train.{name}" for name in now["train"] if now["train"][name] != before["train"].get(name)]
+    if changed:
         raise skinzoo.errors.ConfigError(
             f"{job.folder(out)} holds a run with other settings ({', '.join(changed)}); remove it, or choose another "
             "--out."

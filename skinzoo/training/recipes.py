@@ -35,6 +35,7 @@ class Recipe(Settings):
         segmentation_loss: Name of the loss for masks.
         class_weights: Scheme of `class_weights`, computed from the training part; None for equal weights.
         label_smoothing: Of the loss for classes, in [0, 1).
+        mixing: Name for `create_mixing`, such as `"cutmix"`; None for no mixing.
         metadata: Columns for a model that takes metadata; its encoder is fitted to the training part.
         nested: Fields that are settings themselves, by name.
 
@@ -56,6 +57,7 @@ class Recipe(Settings):
     segmentation_loss: str = "bce"
     class_weights: Literal["inverse", "sqrt_inverse", "effective"] | None = None
     label_smoothing: float = 0.0
+    mixing: str | None = None
     metadata: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -220,8 +220,8 @@ def test_asking_for_one_run_brings_those_that_it_starts_from(tmp_path):
         script = runpy.run_path(str(EXAMPLES / "reproduce.py"))
     finally:
         sys.path.remove(str(EXAMPLES))
-    chosen = script["select"](planned, ["kept-resnet50_head-seed42"])
-    assert [job.name for job in chosen] == ["pretraining-seed42", "kept-resnet50_head-seed42"]
+    chosen = script["select"](planned, ["kept-resnet18_head-seed42"])
+    assert [job.name for job in chosen] == ["pretraining-seed42", "kept-resnet18_head-seed42"]
     assert script["select"](planned, None) == planned
 
 

@@ -209,6 +209,16 @@ def test_the_example_makes_a_record_and_goes_on_with_a_run(make, tmp_path, monke
     same = ("config.json", "model.safetensors", "training_data.json", "report.json")
     assert {k: again.files[k] for k in same} == {k: record.files[k] for k in same}
 
+    on = tmp_path / "on"
+    make("--smoke", "--out", on, "--tag", "smoke-2", "--start", out / name, "--mixing", "cutmix")
+    went_on = read_record(on / "multitask_mobilenetv3_small_100.smoke-2.json")
+    assert went_on.training.start == f"weights: {out / name}"
+    assert went_on.training.augmentation.endswith(" + cutmix")
+    old, new = (skinzoo.create_model(f"local-dir:{p}") for p in (out / name, on / f"{name[:-1]}2"))
+    assert old.config.options == new.config.options
+    first, second = (next(m.parameters()) for m in (old, new))
+    assert 0 < (first - second).abs().max() < 0.01, "two steps away"
+
 
 def test_the_example_takes_real_collections(make, tmp_path, fake_ham10000):
     out = tmp_path / "out"
