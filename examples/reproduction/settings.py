@@ -100,12 +100,9 @@ RATE_ON_TWO_CORES = {
     "unet_regnety_004": 57.0,
     "multitask_regnety_004": 57.0,
     "simple_cnn": 250.0,
-    "resnet18_scratch": 0.0,
-    "resnet18_head": 0.0,
-    "resnet18_finetuned": 0.0,
-    "resnet50_scratch": 36.0,
-    "resnet50_head": 100.0,
-    "resnet50_finetuned": 38.0,
+    "resnet18_scratch": 75.0,
+    "resnet18_head": 180.0,
+    "resnet18_finetuned": 75.0,
 }
 
 
