@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from reproduction.jobs import Protocol
+
 
 class Reference(NamedTuple):
     """Somebody else's result.
@@ -18,6 +20,7 @@ class Reference(NamedTuple):
         protocol: How it was divided, as far as it is stated.
         figures: Texts by metric.
         source: Where it is stated.
+        beside: Runs that were divided most like it, whose table it joins; else the first table.
     """
 
     kind: Literal["claimed", "published"]
@@ -25,6 +28,7 @@ class Reference(NamedTuple):
     protocol: str
     figures: Mapping[str, str]
     source: str
+    beside: Protocol = "by lesion"
 
 
 def _project(what: str, figure: str) -> Reference:
@@ -34,6 +38,7 @@ def _project(what: str, figure: str) -> Reference:
         "70/20/10, single images, all 2,357 pictures",
         {"weighted_recall": figure, "weighted_precision": figure},
         "description of a student project; ImageNet start where it is not from scratch",
+        "contradictions kept",
     )
 
 
@@ -51,6 +56,7 @@ REFERENCES: dict[str, list[Reference]] = {
             "70/15/15, single images",
             {"accuracy": "0.854", "macro_f1": "0.832", "macro_auc": "0.974"},
             "description of a student project",
+            "by image",
         ),
         Reference(
             "published",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from reproduction.jobs import PROTOCOLS
+from reproduction.jobs import PROTOCOLS, Protocol
 from reproduction.references import REFERENCES
 from skinzoo.files import write_json, write_text
 
@@ -74,66 +74,82 @@ def merge(before: Sequence[Row], now: Sequence[Row]) -> list[Row]:
 
 
 def markdown(table: str, rows: Sequence[Row]) -> str:
-    """The three parts of a table: figures beside those of others, each run with its intervals, and what it took."""
+    """A table of figures for each way to divide, with those of others; then the runs, and what they took."""
     if not rows:
         return f"{NONE_YET}\n"
     columns = {name: title for name, title in COLUMNS[table].items() if any(name in row["figures"] for row in rows)}
+    resamples = f"95 % interval from {rows[0]['resamples']:,} resamples of whole lesions"
+    several = [same for same in grouped(rows) if len(same) > 1]
     parts = [
-        figures_table(table, rows, columns),
+        *figures_tables(table, rows, columns),
+        f"In brackets: {resamples}{', or the range over the seeds' if several else ''}.",
         f'<img alt="{PICTURES[table]}" src="../assets/results/{table}.png">' if table in PICTURES else "",
-        f"Each run, with its 95 % interval ({rows[0]['resamples']:,} resamples of whole lesions):",
-        runs_table(rows, columns),
-        "What it took:",
-        effort_table(rows),
-        notes(rows),
     ]
+    if several:
+        parts += [f"Each seed, with its {resamples}:", runs_table([row for same in several for row in same], columns)]
+    parts += ["The runs, and what they took:", effort_table(rows), notes(rows)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def figures_table(table: str, rows: Sequence[Row], columns: dict[str, str]) -> str:
-    """One line for each kind of run, the mean over its seeds; then the figures of others."""
-    lines = []
-    for same in grouped(rows):
-        first = same[0]
-        exposed = [row["exposed"] for row in same if row["exposed"] is not None]
-        facts = [PROTOCOLS[first["protocol"]], str(len(same)), f"{100 * mean(exposed):.1f} %" if exposed else "0 %"]
-        for kind, words in (("figures", ""), ("views", " + views")):
-            cells = [over_seeds([row[kind].get(name) for row in same]) for name in columns]
-            lines.append([f"**{first['title']}{words}**", *facts, *cells])
-    for other in REFERENCES[table]:
-        cells = [other.figures.get(name, "") for name in columns]
-        lines.append([f"{other.kind}: {other.what} [{other.source}]", other.protocol, "", "not stated", *cells])
-    return table_of(["", "division", "seeds", "test images exposed", *columns.values()], lines)
+def figures_tables(table: str, rows: Sequence[Row], columns: dict[str, str]) -> list[str]:
+    """For each way to divide, a heading and a line for each kind of run, the mean over its seeds; and for others'."""
+    groups = grouped(rows)
+    shown = list(dict.fromkeys(same[0]["protocol"] for same in groups))
+    shown.sort(key=lambda protocol: protocol == "pre-training")
+    parts = []
+    for protocol in shown:
+        lines = []
+        for same in groups:
+            if same[0]["protocol"] == protocol:
+                for kind, words in (("figures", ""), ("views", " + views")):
+                    cells = [over_seeds([row[kind].get(name) for row in same]) for name in columns]
+                    lines.append([f"**{same[0]['title']}{words}**", *cells])
+        for other in REFERENCES[table]:
+            if protocol == (other.beside if other.beside in shown else shown[0]):
+                cells = [other.figures.get(name, "") for name in columns]
+                lines.append([f"{other.kind}: {other.what}; {other.protocol} [{other.source}]", *cells])
+        parts += [heading(protocol, rows), table_of(["", *columns.values()], lines)]
+    return parts
+
+
+def heading(protocol: Protocol, rows: Sequence[Row]) -> str:
+    """How the parts were made, for the line above a table."""
+    chosen = [row for row in rows if row["protocol"] == protocol]
+    seeds = sorted({row["seed"] for row in chosen})
+    exposed = [row["exposed"] for row in chosen if row["exposed"] is not None]
+    said = f"**{PROTOCOLS[protocol]}**; seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    return said + (f"; {100 * mean(exposed):.1f} % of the test images are exposed" if exposed else "") + ":"
 
 
 def runs_table(rows: Sequence[Row], columns: dict[str, str]) -> str:
-    """One line for each run."""
-    lines = []
-    for row in rows:
-        cells = [with_interval(row["figures"].get(name)) for name in columns]
-        images = " / ".join(f"{n:,}" for n in row["images"])
-        lines.append([f"`{row['run']}`", images, f"`{row['test_hash'][:12]}`", *cells])
-    return table_of(["run", "images", "hash of the test ids", *columns.values()], lines)
+    """One line for each run, with its figures."""
+    lines = [[f"`{row['run']}`", *(with_interval(row["figures"].get(name)) for name in columns)] for row in rows]
+    return table_of(["run", *columns.values()], lines)
 
 
 def effort_table(rows: Sequence[Row]) -> str:
-    """Parameters, time and the command of each run."""
+    """Images, parameters and time of each run, and the command that makes it."""
     lines = []
     for row in rows:
         rate = row["images_per_second"]
         lines.append(
             [
                 f"`{row['run']}`",
+                " / ".join(f"{n:,}" for n in row["images"]),
+                f"`{row['test_hash'][:12]}`",
                 f"{row['parameters'] / 1e6:.2f} M",
                 f"{row['epochs']:.3g} ({row['best_epoch']:.3g})",
                 f"{row['minutes']:.1f}",
                 f"{rate['training']:.0f}",
                 f"{rate['answers']:.0f}",
-                f"`{row['command']}`",
             ]
         )
-    head = ["run", "parameters", "epochs (best)", "minutes", "images/s, training", "images/s, answers", "command"]
-    return table_of(head, lines)
+    head = ["run", "images", "hash of the test ids", "parameters", "epochs (best)", "minutes"]
+    head += ["images/s, training", "images/s, answers"]
+    one = dict.fromkeys(
+        row["command"].replace(row["run"], "<run>").replace(f"--seeds {row['seed']}", "--seeds <seed>") for row in rows
+    )
+    return table_of(head, lines) + "\n\nOne of them alone:\n\n```bash\n" + "\n".join(one) + "\n```"
 
 
 def notes(rows: Sequence[Row]) -> str:
