@@ -128,7 +128,7 @@ def runs_table(rows: Sequence[Row], columns: dict[str, str]) -> str:
 
 
 def effort_table(rows: Sequence[Row]) -> str:
-    """Images, parameters and time of each run, and the command that makes it."""
+    """Images, parameters and time of each run."""
     lines = []
     for row in rows:
         rate = row["images_per_second"]
@@ -146,14 +146,13 @@ def effort_table(rows: Sequence[Row]) -> str:
         )
     head = ["run", "images", "hash of the test ids", "parameters", "epochs (best)", "minutes"]
     head += ["images/s, training", "images/s, answers"]
-    one = dict.fromkeys(
-        row["command"].replace(row["run"], "<run>").replace(f"--seeds {row['seed']}", "--seeds <seed>") for row in rows
-    )
-    return table_of(head, lines) + "\n\nOne of them alone:\n\n```bash\n" + "\n".join(one) + "\n```"
+    return table_of(head, lines)
 
 
 def notes(rows: Sequence[Row]) -> str:
-    """Machines and versions, and classes that could not be divided."""
+    """How to make one run alone, machines and versions, and classes that could not be divided."""
+    budgets = dict.fromkeys(row["command"].rpartition("--budget ")[2] for row in rows)
+    alone = [f"One run alone: the command with `--runs <run> --seeds <seed> --budget {name}`" for name in budgets]
     said = dict.fromkeys(
         f"{row['hardware']}; " + ", ".join(f"{name} {number}" for name, number in row["versions"].items())
         for row in rows
@@ -164,7 +163,7 @@ def notes(rows: Sequence[Row]) -> str:
         for row in rows
         if row["left_out"]
     )
-    return "\n".join(f"- {line}." for line in (*said, *left_out))
+    return "\n".join(f"- {line}." for line in (*alone, *said, *left_out))
 
 
 def grouped(rows: Sequence[Row]) -> list[list[Row]]:
