@@ -18,6 +18,7 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -71,12 +72,16 @@ def parse_arguments() -> argparse.Namespace:
     option("decoder", help="of a U-Net (default: the recipe's, else light)")
     option("backbone_weights", help="'imagenet', 'none' or a file (default: the recipe's)")
     option("start", help="trained weights to go on from: a name or a folder, whose decoder and backbone they bring")
+    option("average", nargs="+", default=[], help="more weights of that start: names or folders; the mean is released")
     option("image_size", type=int, help="pixels (default: the recipe's, else 128)")
     option("num_images", type=int, default=1050, help="of the drawn pictures (default 1050)")
     option("recipe", choices=skinzoo.list_recipes(), help="settings to start from (default: by collection)")
     option("epochs", type=int, help="passes over the training images (default 8 for drawn pictures, else the recipe's)")
     option("batch_size", type=int)
     option("learning_rate", type=float)
+    option("augmentation", choices=skinzoo.list_augmentations(), help="(default: the recipe's)")
+    option("sampling", help="'uniform', 'sqrt', 'balanced' or 'effective' (default: the recipe's)")
+    option("monitor", help="what the best weights are chosen by (default: the recipe's)")
     option("mixing", choices=skinzoo.training.list_mixings(), help="mixes each batch (default: the recipe's)")
     option("cache", help="folder for the training pictures, decoded to --cache_size (default: decode every time)")
     option("cache_size", type=int, default=160, help="pixels (default 160)")
@@ -102,6 +107,9 @@ def make_recipe(args: argparse.Namespace) -> skinzoo.Recipe:
         "batch_size": args.batch_size,
         "lr": args.learning_rate,
         "epochs": args.epochs or (8 if drawn else None),
+        "augmentation": args.augmentation,
+        "sampling": args.sampling,
+        "monitor": args.monitor,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
     if args.smoke:
@@ -144,8 +152,9 @@ def train_model(
     val: skinzoo.SkinDataset,
     *,
     weights_seed: int | None = None,
+    average: Sequence[str] = (),
 ) -> tuple[skinzoo.SkinModel, skinzoo.History]:
-    """A model with its best weights, calibrated, with thresholds."""
+    """A model with its best weights, or their mean with others, calibrated, with thresholds."""
     seed = recipe.train.seed if weights_seed is None else weights_seed
     task = skinzoo.model_info(recipe.model).task
     labels = {} if task == "segmentation" else {"label_space": train.label_space}
@@ -162,6 +171,9 @@ def train_model(
     )
     mixing = skinzoo.training.create_mixing(recipe.mixing) if recipe.mixing else None
     history = skinzoo.Trainer(model, recipe.train, loss=loss, mixing=mixing).fit(train, val)
+    if average:
+        others = [skinzoo.create_model(recipe.model, weights=name, **labels) for name in average]
+        model = skinzoo.models.average_weights([model, *others])
     batch_size = recipe.train.batch_size
     try:
         skinzoo.calibrate(model, val, batch_size=batch_size)
@@ -183,6 +195,8 @@ def describe(
     random = "random weights" + (f" (seed {args.weights_seed})" if args.weights_seed is not None else "")
     parts = [recipe.classification_loss] if model.task.has_labels else []
     parts += [recipe.segmentation_loss] if model.task.has_masks else []
+    selection = f"{config.monitor}, epoch {history.best['epoch']:g}" if history.best else "the last step"
+    mean = f"; the mean with {', '.join(args.average)}" if args.average else ""
     weights = f", {recipe.class_weights} class weights" if recipe.class_weights and model.task.has_labels else ""
     smoothing = f", label smoothing {recipe.label_smoothing:g}" if recipe.label_smoothing else ""
     device = f"one {model.device.type} device" if model.device.type != "cpu" else f"{os.cpu_count()} CPU cores"
@@ -195,7 +209,7 @@ def describe(
         "batch_size": config.batch_size,
         "augmentation": config.augmentation + (f" + {recipe.mixing}" if recipe.mixing else ""),
         "loss": " + ".join(parts) + weights + smoothing,
-        "selection": f"{config.monitor}, epoch {history.best['epoch']:g}" if history.best else "the last step",
+        "selection": selection + mean,
         "seed": config.seed,
         "hardware": args.hardware or f"{device} ({platform.machine()})",
         "minutes": round(last["seconds"] / 60, 2),
@@ -246,7 +260,7 @@ def main() -> None:
     if args.cache:  # for training alone: what is scored are the files
         train, val = (part.cache(args.cache, args.cache_size) for part in (train, val))
 
-    model, history = train_model(recipe, train, val, weights_seed=args.weights_seed)
+    model, history = train_model(recipe, train, val, weights_seed=args.weights_seed, average=args.average)
     name, stated = f"{recipe.model}.{args.tag}", statement(args)
     folder = out / name
     shutil.rmtree(folder, ignore_errors=True)

@@ -17,6 +17,7 @@ _HOME = {
     "skinzoo.models.provenance": ("TrainingRecord",),
     "skinzoo.models.request": ("BuildRequest",),
     "skinzoo.models.tta": ("TTAModel", "with_tta"),
+    "skinzoo.models.weight_average": ("average_weights",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -32,6 +33,7 @@ __all__ = [
     "SkinModel",
     "TTAModel",
     "TrainingRecord",
+    "average_weights",
     "create_model",
     "evaluation_mode",
     "list_models",
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from skinzoo.models.provenance import TrainingRecord
     from skinzoo.models.request import BuildRequest
     from skinzoo.models.tta import TTAModel, with_tta
+    from skinzoo.models.weight_average import average_weights
 
 
 def __getattr__(name: str) -> Any:

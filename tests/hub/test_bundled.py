@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 from weights_records import record_values
 
 import skinzoo
@@ -210,14 +211,18 @@ def test_the_example_makes_a_record_and_goes_on_with_a_run(make, tmp_path, monke
     assert {k: again.files[k] for k in same} == {k: record.files[k] for k in same}
 
     on = tmp_path / "on"
-    make("--smoke", "--out", on, "--tag", "smoke-2", "--start", out / name, "--mixing", "cutmix")
+    start = out / name
+    make(*("--smoke", "--out", on, "--tag", "smoke-2"), *("--start", start, "--mixing", "cutmix", "--average", start))
     went_on = read_record(on / "multitask_mobilenetv3_small_100.smoke-2.json")
-    assert went_on.training.start == f"weights: {out / name}"
+    assert went_on.training.start == f"weights: {start}"
+    assert went_on.training.selection.endswith(f"; the mean with {start}")
     assert went_on.training.augmentation.endswith(" + cutmix")
-    old, new = (skinzoo.create_model(f"local-dir:{p}") for p in (out / name, on / f"{name[:-1]}2"))
+    trained = skinzoo.create_model(f"local-dir:{on / 'train' / 'best'}")
+    old, new = (skinzoo.create_model(f"local-dir:{p}") for p in (start, on / f"{name[:-1]}2"))
     assert old.config.options == new.config.options
-    first, second = (next(m.parameters()) for m in (old, new))
+    first, second, mean = (next(m.parameters()) for m in (old, trained, new))
     assert 0 < (first - second).abs().max() < 0.01, "two steps away"
+    torch.testing.assert_close(mean, (first + second) / 2, rtol=0, atol=1e-3)  # released in float16
 
 
 def test_the_example_takes_real_collections(make, tmp_path, fake_ham10000):
