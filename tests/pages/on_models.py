@@ -141,11 +141,12 @@ def augmentation(stage: Stage) -> Iterator[None]:
 @page("docs/guides/ensembles.md")
 def ensembles(stage: Stage) -> Iterator[None]:
     stage.picture("lesion.jpg")
-    stage.saved("runs/fold0/best", "runs/fold1/best")
+    stage.saved("runs/fold0/best", "runs/fold1/best", "runs/mixup/best", "runs/cutmix/best")
     names = stage.take("test", "other")
     stage.few("test", 8)
     yield
     assert len(names["model"].members) == 3
+    assert names["average"].config == names["runs"][0].config
 
 
 @page("docs/guides/active-learning.md")
