@@ -71,7 +71,7 @@ def parse_arguments() -> argparse.Namespace:
     option("architecture", help="with class, mask or both (default: the recipe's; small for drawn pictures)")
     option("decoder", help="of a U-Net (default: the recipe's, else light)")
     option("backbone_weights", help="'imagenet', 'none' or a file (default: the recipe's)")
-    option("start", help="trained weights to go on from: a name or a folder, whose decoder and backbone they bring")
+    option("start", help="trained weights of the architecture to go on from: a name or a folder")
     option("average", nargs="+", default=[], help="more weights of that start: names or folders; the mean is released")
     option("image_size", type=int, help="pixels (default: the recipe's, else 128)")
     option("num_images", type=int, default=1050, help="of the drawn pictures (default 1050)")
@@ -96,7 +96,10 @@ def parse_arguments() -> argparse.Namespace:
     option("resume", action="store_true", help="go on with a run that was interrupted, and with the same settings")
     option("install", action="store_true", help="put the result into this checkout's skinzoo/hub")
     option("smoke", action="store_true", help="two steps on a few small pictures, to see that everything runs")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.start and (args.decoder or args.backbone_weights):
+        parser.error("--start brings decoder and backbone: drop --decoder and --backbone_weights")
+    return args
 
 
 def make_recipe(args: argparse.Namespace) -> skinzoo.Recipe:

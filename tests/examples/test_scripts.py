@@ -270,8 +270,9 @@ def test_isic9_recipes(run, tmp_path, fake_isic9, recipe):
     assert "seborrheic keratosis" in output
 
 
-def test_another_collection_and_model(run, tmp_path, fake_ham10000):
-    root = fake_ham10000()
+def test_another_collection_and_model(run, tmp_path, fake_ham10000, monkeypatch):
+    root, mixed, cutmix = fake_ham10000(), [], skinzoo.training.CutMix.__call__
+    monkeypatch.setattr(skinzoo.training.CutMix, "__call__", lambda *a, **k: mixed.append(1) or cutmix(*a, **k))
     output = run(
         *(
             "train_isic",
@@ -284,11 +285,13 @@ def test_another_collection_and_model(run, tmp_path, fake_ham10000):
             "--learning_rate",
             "0.01",
         ),
-        *(*QUICK, "--save_dir", tmp_path / "run", "--seed", "7", "--augmentation", "dermoscopy"),
+        *(*QUICK, "--save_dir", tmp_path / "run", "--seed", "7", "--augmentation", "dermoscopy", "--mixing", "cutmix"),
     )
     assert "simple_cnn on ham10000[test]" in output
     config = json.loads((tmp_path / "run" / "train_config.json").read_text())
     assert (config["lr"], config["seed"], config["augmentation"]) == (0.01, 7, "dermoscopy")
+    assert skinzoo.Recipe.from_file(tmp_path / "run" / "recipe.yaml").mixing == "cutmix"
+    assert mixed, "batches were mixed"
 
 
 SETTINGS = """

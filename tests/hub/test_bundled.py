@@ -212,6 +212,8 @@ def test_the_example_makes_a_record_and_goes_on_with_a_run(make, tmp_path, monke
 
     on = tmp_path / "on"
     start = out / name
+    with pytest.raises(SystemExit):
+        make("--smoke", "--start", start, "--decoder", "light")
     make(*("--smoke", "--out", on, "--tag", "smoke-2"), *("--start", start, "--mixing", "cutmix", "--average", start))
     went_on = read_record(on / "multitask_mobilenetv3_small_100.smoke-2.json")
     assert went_on.training.start == f"weights: {start}"
