@@ -50,8 +50,8 @@ STATED: dict[str, dict[str, Any]] = {
             "It knows seven classes; a lesion of another kind, a scar or any other picture gets one of them too.",
             "HAM10000 comes from two sites, in Austria and Australia, and no skin tone was recorded: on dark skin, on "
             "other devices and on clinical photographs the model has not been measured.",
-            "It was trained on 8,940 of the 10,015 pictures, in a copy of 200 x 150 pixels, and sees 128 x 128: fine "
-            "structures are lost.",
+            "Its pictures are from a copy of HAM10000 with 8,940 of the 10,015, at 200 x 150 pixels, and it sees "
+            "128 x 128: fine structures are lost.",
             "All malignant lesions were confirmed by histology, most benign ones in other ways, so that their labels "
             "are less certain.",
         ],
@@ -97,8 +97,8 @@ def parse_arguments() -> argparse.Namespace:
     option("install", action="store_true", help="put the result into this checkout's skinzoo/hub")
     option("smoke", action="store_true", help="two steps on a few small pictures, to see that everything runs")
     args = parser.parse_args()
-    if args.start and (args.decoder or args.backbone_weights):
-        parser.error("--start brings decoder and backbone: drop --decoder and --backbone_weights")
+    if args.start and (args.decoder or args.backbone_weights or args.weights_seed is not None):
+        parser.error("--start brings all weights: drop --decoder, --backbone_weights and --weights_seed")
     return args
 
 
@@ -162,6 +162,7 @@ def train_model(
     task = skinzoo.model_info(recipe.model).task
     labels = {} if task == "segmentation" else {"label_space": train.label_space}
     model = skinzoo.create_model(recipe.model, seed=seed, **labels, **recipe.model_options)
+    others = [skinzoo.create_model(recipe.model, weights=name, **labels) for name in average]
     weights = None
     if recipe.class_weights and model.task.has_labels:
         weights = skinzoo.class_weights(list(train.class_counts().values()), scheme=recipe.class_weights)
@@ -175,7 +176,6 @@ def train_model(
     mixing = skinzoo.training.create_mixing(recipe.mixing) if recipe.mixing else None
     history = skinzoo.Trainer(model, recipe.train, loss=loss, mixing=mixing).fit(train, val)
     if average:
-        others = [skinzoo.create_model(recipe.model, weights=name, **labels) for name in average]
         model = skinzoo.models.average_weights([model, *others])
     batch_size = recipe.train.batch_size
     try:

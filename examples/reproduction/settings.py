@@ -94,15 +94,15 @@ BUDGETS = {
     )
 }
 
-# Images a second in training on two free cores of a processor with bfloat16, for the estimates of --list.
+# Images a second in training on two cores of a processor with bfloat16, for the estimates of --list; ResNet-18 on one.
 RATE_ON_TWO_CORES = {
     "regnety_004_scratch": 85.0,
     "unet_regnety_004": 57.0,
     "multitask_regnety_004": 57.0,
     "simple_cnn": 250.0,
-    "resnet18_scratch": 75.0,
-    "resnet18_head": 180.0,
-    "resnet18_finetuned": 75.0,
+    "resnet18_scratch": 58.0,
+    "resnet18_head": 145.0,
+    "resnet18_finetuned": 58.0,
 }
 
 

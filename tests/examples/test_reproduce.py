@@ -225,9 +225,6 @@ def test_asking_for_one_run_brings_those_that_it_starts_from(tmp_path):
     assert script["select"](planned, None) == planned
 
 
-PROTOCOLS_OF_NINE = ("contradictions kept", "contradictions removed")
-
-
 @pytest.fixture
 def real_layout(tmp_path, fake_ham10000, fake_isic9):
     """Both collections as they are distributed, with what is wrong with the nine classes.
@@ -315,12 +312,17 @@ def test_figures_of_others_have_a_source_and_a_column():
 
 def test_claims_stand_by_the_runs_that_were_divided_like_theirs():
     shown = tables.markdown("isic9", list(rows_of(RESULTS, "isic9").values()))
-    kept, removed = (shown.index(f"**{jobs.PROTOCOLS[name]}**") for name in PROTOCOLS_OF_NINE)
-    assert kept < removed < shown.index(f"**{jobs.PROTOCOLS['pre-training']}**")
+    protocols = ("contradictions kept", "contradictions removed", "pre-training")
+    kept, removed, pretraining = (shown.index(f"**{jobs.PROTOCOLS[name]}**") for name in protocols)
+    assert kept < removed < pretraining
     assert shown[kept:removed].count("| claimed: ") == shown.count("| claimed: ") == 4
     assert "29.3 % of the test images are exposed" in shown[kept:removed]
     assert "exposed" not in shown[removed:]
     assert shown.count("| **simple CNN, from random weights (96 px)** |") == 2
+
+    shown = tables.markdown("ham-classification", list(rows_of(RESULTS, "ham-classification").values()))
+    by_image = shown.index(f"**{jobs.PROTOCOLS['by image']}**")
+    assert shown.index("| published: ") < by_image < shown.index("| claimed: ")
 
     shown = tables.markdown("transfer", list(rows_of(RESULTS, "transfer").values()))
     assert shown.count("| claimed: ") == 3, "no table is divided like theirs: they stand in the first"

@@ -214,11 +214,17 @@ def test_the_example_makes_a_record_and_goes_on_with_a_run(make, tmp_path, monke
     start = out / name
     with pytest.raises(SystemExit):
         make("--smoke", "--start", start, "--decoder", "light")
+    with pytest.raises(SystemExit, match="nowhere"):
+        make("--smoke", "--out", tmp_path / "early", "--average", tmp_path / "nowhere")
+    assert not (tmp_path / "early").exists(), "said before the training"
+    mixed, cutmix = [], skinzoo.training.CutMix.__call__
+    monkeypatch.setattr(skinzoo.training.CutMix, "__call__", lambda *a, **k: mixed.append(1) or cutmix(*a, **k))
     make(*("--smoke", "--out", on, "--tag", "smoke-2"), *("--start", start, "--mixing", "cutmix", "--average", start))
     went_on = read_record(on / "multitask_mobilenetv3_small_100.smoke-2.json")
     assert went_on.training.start == f"weights: {start}"
     assert went_on.training.selection.endswith(f"; the mean with {start}")
     assert went_on.training.augmentation.endswith(" + cutmix")
+    assert mixed, "batches were mixed"
     trained = skinzoo.create_model(f"local-dir:{on / 'train' / 'best'}")
     old, new = (skinzoo.create_model(f"local-dir:{p}") for p in (start, on / f"{name[:-1]}2"))
     assert old.config.options == new.config.options
