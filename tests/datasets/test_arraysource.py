@@ -2,7 +2,6 @@
 
 import gc
 import multiprocessing
-import os
 import pickle
 import zipfile
 from concurrent.futures import ProcessPoolExecutor
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import in_a_fork
 
 from skinzoo.datasets.arraysource import ArraySource, read_labels
 from skinzoo.errors import DataError
@@ -81,12 +81,13 @@ def test_the_unpacked_copy_goes_with_its_owner_and_not_with_a_forked_worker(tmp_
     np.savez_compressed(tmp_path / "a.npz", train_images=PICTURES)
     source = ArraySource(tmp_path / "a.npz", ["train_images"])
     sent = pickle.dumps(source)
-    child = os.fork()
-    if not child:
+
+    def let_go():
+        nonlocal source
         del source
         gc.collect()
-        os._exit(0)
-    os.waitpid(child, 0)
+
+    assert in_a_fork(let_go) == 0
     np.testing.assert_array_equal(pickle.loads(sent).array("train_images"), PICTURES)
     assert len(list(folder.iterdir())) == 1
     del source

@@ -71,6 +71,10 @@ class Stage:
         self.patch.setenv("SKINZOO_DATA", str(self.folder))
         self.patch.setattr(os, "fsync", lambda _: None)  # waiting for the disk would take most of the time
 
+    def close(self) -> None:
+        """Let go of what the blocks made, in this process: a session of onnxruntime cannot be freed in a fork of it."""
+        self.names.clear()
+
     def take(self, *names: str, **own: Any) -> dict[str, Any]:
         """Let the page take these names for granted, besides `skinzoo`; all names of the page are returned."""
         self.names |= {"skinzoo": skinzoo} | {name: getattr(taken, name)() for name in names} | own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from importlib import import_module
 from pathlib import Path
 
@@ -20,7 +21,8 @@ if not any(page.startswith("docs/") for page in RUN):
 
 @pytest.fixture
 def stage(request):
-    return Stage(request)
+    with contextlib.closing(Stage(request)) as prepared:
+        yield prepared
 
 
 @pytest.mark.parametrize("page", RUN)

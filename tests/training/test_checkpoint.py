@@ -9,6 +9,7 @@ import signal
 
 import pytest
 import torch
+from forked import in_a_fork
 
 from skinzoo import files
 from skinzoo.errors import CheckpointDamagedError, CheckpointWriteError
@@ -185,8 +186,8 @@ def test_a_process_that_dies_while_writing(call, when, nth, keep, tmp_path):
     store = CheckpointStore(tmp_path, keep=keep)
     store.save(state(1))
     store.save(state(2))
-    child = os.fork()
-    if child == 0:
+
+    def die_while_saving():
         honest, count = getattr(os, call), [0]
 
         def dying(*args, **kwargs):
@@ -200,9 +201,8 @@ def test_a_process_that_dies_while_writing(call, when, nth, keep, tmp_path):
 
         setattr(os, call, dying)
         store.save(state(3))
-        os._exit(0)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert status in (0, 137)
+
+    assert in_a_fork(die_while_saving) in (0, 137)
     with pytest.warns(UserWarning, match="passed over") if _is_partial(tmp_path) else _nothing():
         found = store.newest()
     assert same(found, found.step)
@@ -248,17 +248,14 @@ def test_a_real_limit_of_the_system(tmp_path):
     """RLIMIT_FSIZE stands for a full disk or a quota; in a child process, because it cannot be taken back."""
     store = CheckpointStore(tmp_path, keep=1)
     store.save(state(1))
-    child = os.fork()
-    if child == 0:
+
+    def save_too_much():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-        try:
+        with pytest.raises(CheckpointWriteError, match="20,000 bytes"):
             store.save(Checkpoint(2, {"large": torch.zeros(5000)}, {}))
-        except CheckpointWriteError as error:
-            os._exit(0 if "20,000 bytes" in str(error) else 2)
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    assert in_a_fork(save_too_much) == 0
     assert same(store.newest(), 1)
 
 
