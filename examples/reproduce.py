@@ -20,7 +20,7 @@ from reproduction.data import Collections, default_root
 from reproduction.jobs import TABLES, Job, make_jobs
 from reproduction.settings import (
     BUDGETS,
-    RATE_ON_TWO_CORES,
+    TRAINING_RATES,
     Budget,
     default_budget,
 )
@@ -98,8 +98,8 @@ def show(jobs: list[Job], out: Path, budget: Budget) -> None:
         train, info = job.recipe.train, skinzoo.dataset_info(job.recipe.dataset)
         images = (train.num_steps or 0) * train.batch_size
         images = images or int((train.epochs or 0) * (info.num_images or 0) * job.recipe.fractions[0])
-        rate = RATE_ON_TWO_CORES.get(job.recipe.model) if budget.name == "cpu" else None
-        time = f"about {images / rate / 60:.0f} minutes on two cores" if rate else "time not known"
+        rate = TRAINING_RATES.get(job.recipe.model) if budget.name == "cpu" else None
+        time = f"about {images / rate / 60:.0f} minutes on the cores of the tables" if rate else "time not known"
         begun = (job.folder(out) / "train" / "checkpoints").exists()
         state = "finished" if read_row(job, out) else "begun" if begun else "not begun"
         print(f"{job.table:<19} {job.name:<45} up to {images:>9,} images, {time}; {state}")

@@ -94,8 +94,9 @@ BUDGETS = {
     )
 }
 
-# Images a second in training on two cores of a processor with bfloat16, for the estimates of --list; ResNet-18 on one.
-RATE_ON_TWO_CORES = {
+# Images a second in training where the tables were made, for the estimates of --list: ResNet-18 on one core, the others
+# on two, of a processor with bfloat16.
+TRAINING_RATES = {
     "regnety_004_scratch": 85.0,
     "unet_regnety_004": 57.0,
     "multitask_regnety_004": 57.0,
